@@ -1,0 +1,47 @@
+# make demo   set up, let the example agent fail, walk its post-mortem
+# make test   set up, lint, type-check, run every test
+PYTHON ?= python3
+PIP_FLAGS ?= --quiet --disable-pip-version-check
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test lint check test-sdks man clean
+
+demo: .venv/demo
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: lint check test-sdks
+
+check: .venv/dev
+	$(BIN)/pytest -n auto
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+# The tap's tests again, against the 0.x line of the anthropic SDK (httpx), in an environment of its own.
+test-sdks: .venv-sdk0/ready
+	.venv-sdk0/bin/pytest tests/tap
+
+man: .venv/dev
+	$(BIN)/python man/generate.py
+
+.venv/demo: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install $(PIP_FLAGS) -e '.[demo]'
+	@touch $@
+
+.venv/dev: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install $(PIP_FLAGS) -e '.[dev]'
+	@touch $@ .venv/demo
+
+.venv-sdk0/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-sdk0
+	.venv-sdk0/bin/pip install $(PIP_FLAGS) -e . 'anthropic<1' pytest pydantic hypothesis
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-sdk0 build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis runs

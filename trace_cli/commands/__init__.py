@@ -1,0 +1,1 @@
+"""One file a command: its pure function first, its click shell last."""
