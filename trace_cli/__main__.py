@@ -1,0 +1,47 @@
+"""Where the process starts: `trace`, and `python -m trace_cli`."""
+
+import os
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Runs the command line and exits with its status: nothing else may decide on it."""
+    _occupy_closed_descriptors()
+    try:
+        from trace_cli.cli import run
+
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        status = 130
+    except Exception as bug:  # noqa: BLE001 - a crash must not look like "no", whatever it is
+        status = 2
+        _discard_output()
+        _report(bug)
+    sys.exit(status)
+
+
+def _occupy_closed_descriptors() -> None:
+    """So that no file that is opened later takes the place of a closed stdin, stdout or stderr."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+
+
+def _discard_output() -> None:
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _report(bug: Exception) -> None:
+    if os.environ.get("TRACE_DEBUG"):
+        import traceback
+
+        traceback.print_exception(bug)
+    elif sys.stderr is not None:
+        said = f"trace: internal error: {type(bug).__name__}: {bug} (TRACE_DEBUG=1 shows where)"
+        print(said.replace("\n", " "), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Count events, all or by the value of a field.
+
+Alone it prints the number; with --by a row for each value, the most frequent first:
+{"value": ANY, "count": N}. FIELD is a JMESPath expression over the line; events without it count as null.
+
+Examples:
+
+  trace count run.jsonl
+  trace count --by payload.tool_name -t tool.called run.jsonl
+  trace count --by payload.body.stop_reason -t model.response run.jsonl
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import click
+import orjson
+
+from trace_cli import params, render
+from trace_cli.event import Event
+from trace_cli.selection import Selection, select
+from trace_cli.view import View
+
+
+def count_by(events: Iterable[Event], field: Callable[[Event], Any]) -> Iterator[dict[str, Any]]:
+    """Rows of `value` and `count`, the most frequent first, equals by first appearance.
+
+    Memory: one entry for each value.
+    """
+    counts = Counter(orjson.dumps(field(event), option=orjson.OPT_SORT_KEYS) for event in events)
+    for value, count in counts.most_common():
+        yield {"value": orjson.loads(value), "count": count}
+
+
+@params.command(__doc__)
+@params.files
+@click.option("--by", type=params.FIELD, metavar="FIELD", help="A count for each value of this field.")
+@params.selecting
+@params.viewing
+def command(
+    files: tuple[str, ...],
+    by: Callable[[Event], Any] | None,
+    selection: Selection,
+    view: View,
+    strict: bool,
+) -> int:
+    trace = params.reading(files, strict=strict)
+    chosen = select(trace, selection)
+    with render.results(view, files) as results:
+        if by:
+            return trace.status(results.rows(count_by(chosen, by)))
+        total = sum(1 for _ in chosen)
+        results.value(total)
+    return trace.status(total)

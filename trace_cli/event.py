@@ -1,0 +1,187 @@
+"""Event: what one line means."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from trace_cli import line, message, summary
+from trace_cli.text import visible
+
+TYPE_KEYS = ("type", "event_type", "kind", "event")
+TIME_KEYS = ("timestamp", "ts", "time", "@timestamp")
+HEAD_KEYS = {"v", *TYPE_KEYS, *TIME_KEYS, "run_id", "seq", "call_id", "step_id", "_src", "_error"}
+
+
+class Event:
+    """One line of a trace. Its bytes are `raw` (no newline); they are parsed only when something asks.
+
+    `file`, `line` (from 1) and `offset` (decompressed bytes) say where it stands; `index` counts from 0 over
+    all that was read. Attributes that a line lacks are None, an absent type is "".
+    """
+
+    def __init__(
+        self,
+        raw: bytes,
+        head: re.Match[bytes] | None = None,
+        fields: dict[str, Any] | None = None,
+        file: str = "-",
+        line: int = 1,
+        offset: int = 0,
+        index: int = 0,
+    ) -> None:
+        self.raw = raw
+        self.file = file
+        self.line = line
+        self.offset = offset
+        self.index = index
+        self._head = head
+        if fields is not None:
+            self.fields = fields
+        self.type = head[1].decode() if head else _first_text(self.fields, TYPE_KEYS)
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The whole line, parsed."""
+        return line.parse(self.raw)
+
+    def _scalar(self, group: int, name: str) -> Any:
+        if self._head:
+            found = self._head[group]
+            return None if found is None else found.decode()
+        return self.fields.get(name)
+
+    @property
+    def event_type(self) -> str:
+        """The same as `type`."""
+        return self.type
+
+    @property
+    def own(self) -> bool:
+        """Whether the line is in the format of trace-events(5)."""
+        return self._head is not None or (
+            self.fields.get("v") == 1 and isinstance(self.fields.get("payload"), dict)
+        )
+
+    @property
+    def timestamp(self) -> str | None:
+        """The time as it was written; RFC 3339 in our own format."""
+        if self._head:
+            return self._head[line.TIMESTAMP].decode()
+        found = next((self.fields[key] for key in TIME_KEYS if self.fields.get(key) is not None), None)
+        return None if found is None else str(found)
+
+    @cached_property
+    def time(self) -> float | None:
+        """Seconds since 1970, UTC. Numbers are read as seconds, or by their size as ms, µs or ns."""
+        return seconds(self.timestamp)
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id, as text."""
+        found = self._scalar(line.RUN_ID, "run_id")
+        return None if found is None else str(found)
+
+    @property
+    def run(self) -> tuple[str | None, str | None]:
+        """What tells runs apart: the `run_id`, or without one the file."""
+        run_id = self.run_id
+        return (run_id, None) if run_id is not None else (None, self.file)
+
+    @property
+    def seq(self) -> int | None:
+        """The number of the event in its run, from 0."""
+        if self._head:
+            return int(self._head[line.SEQ])
+        found = self.fields.get("seq")
+        return found if isinstance(found, int) else None
+
+    @property
+    def call_id(self) -> str | None:
+        """What pairs a request with its response, and a tool call with its result."""
+        found = self._scalar(line.CALL_ID, "call_id")
+        return found if isinstance(found, str) else None
+
+    @property
+    def step_id(self) -> str | None:
+        """The enclosing step."""
+        found = self._scalar(line.STEP_ID, "step_id")
+        return found if isinstance(found, str) else None
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        """The payload; of a foreign line without one, all that is not head."""
+        found = self.fields.get("payload")
+        if isinstance(found, dict):
+            return found
+        return {key: value for key, value in self.fields.items() if key not in HEAD_KEYS}
+
+    @property
+    def src(self) -> dict[str, Any]:
+        """Where the event stands: `file`, `line`, `offset`. A line that carries its `_src` keeps it."""
+        if b'"_src"' in self.raw[-4096:]:
+            found = self.fields.get("_src")
+            if isinstance(found, dict) and isinstance(found.get("file"), str):
+                return found
+        return {"file": self.file, "line": self.line, "offset": self.offset}
+
+    @property
+    def tool_name(self) -> str | None:
+        """The tool of a tool call or its result."""
+        found = self.payload.get("tool_name", self.payload.get("tool"))
+        return found if isinstance(found, str) else None
+
+    @property
+    def args(self) -> Any:
+        """The arguments of a tool call."""
+        return self.payload.get("args")
+
+    @property
+    def result(self) -> Any:
+        """What a tool returned."""
+        return self.payload.get("result")
+
+    @property
+    def error(self) -> str | None:
+        """The error that the event itself states, as text. Whether it counts as one: `run_errors`."""
+        return message.error_text(self.payload.get("error", self.fields.get("error")))
+
+    @property
+    def content(self) -> str:
+        """The text of a model's message: what it answered, or of a request the last message sent; else ""."""
+        body = self.payload.get("body")
+        if not isinstance(body, Mapping):
+            return body if isinstance(body, str) else ""
+        return message.last_sent(body) if self.type.endswith(".request") else message.answer(body)
+
+    def summary(self) -> str:
+        """One line that says what happened, safe to print: control characters are escaped."""
+        return visible(summary.of(self))
+
+    def __repr__(self) -> str:
+        return f"<Event {self.index} {self.type or '(no type)'} {self.file}:{self.line}>"
+
+
+def seconds(timestamp: str | None) -> float | None:
+    """Seconds since 1970 of a time as traces write it (RFC 3339, or a number of s, ms, µs or ns)."""
+    if timestamp is None:
+        return None
+    try:
+        found = datetime.fromisoformat(timestamp)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        pass
+    try:
+        number = float(timestamp)
+    except ValueError:
+        return None
+    if not abs(number) < 1e20:  # NaN and infinity too
+        return None
+    while abs(number) > 1e11:
+        number /= 1000
+    return number
+
+
+def _first_text(fields: dict[str, Any], keys: tuple[str, ...]) -> str:
+    return next((fields[key] for key in keys if isinstance(fields.get(key), str)), "")

@@ -1,0 +1,67 @@
+"""JMESPath over the lines of a trace, with help where JMESPath fails or matches nothing without a word."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from trace_cli.event import Event
+
+Field = Callable[[Event], Any]
+
+
+def compile(text: str) -> Field:
+    """The value of an expression in an event's line; None where it cannot be evaluated.
+
+    Raises ValueError with what to write instead.
+    """
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+
+    if trap := _trap(text):
+        raise ValueError(f"{text!r}: {trap}")
+    try:
+        path = jmespath.compile(text)
+    except JMESPathError as error:
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise ValueError(f"{text!r} is no JMESPath: {reason}") from None
+
+    def value(event: Event) -> Any:
+        try:
+            return path.search(event.fields)
+        except (JMESPathError, TypeError):  # a function that got null, or a comparison of unlike values
+            return None
+
+    return value
+
+
+def holds(field: Field) -> Callable[[Event], bool]:
+    """As JMESPath counts truth: null, false and what is empty are not, 0 is."""
+
+    def condition(event: Event) -> bool:
+        value = field(event)
+        return bool(value) or (value == 0 and value is not False)
+
+    return condition
+
+
+_COMPARED_NUMBER = re.compile(
+    r"(?:[=!<>]=|[<>])\s*(-?\d[\d.eE+-]*)|(?<![\w.\[:`'\"-])(-?\d[\d.]*)\s*(?:[=!<>]=|[<>])"
+)
+_COMPARED_NAME = re.compile(r"""(?:[=!]=)\s*"([^"]*)"|"([^"]*)"\s*(?:[=!]=)\s*(?=['`\w@])""")
+_COMPARED_WORD = re.compile(r"(?:[=!]=)\s*(true|false|null)\b(?!\()")
+_QUOTED = re.compile(r"`(?:\\.|[^`])*`|'(?:\\.|[^'])*'")
+
+
+def _trap(text: str) -> str | None:
+    """Help where JMESPath is known to fail, or to match nothing without a word."""
+    bare = _QUOTED.sub(lambda quoted: quoted[0][0] + "·" * (len(quoted[0]) - 2) + quoted[0][-1], text)
+    if found := _COMPARED_NUMBER.search(bare):
+        number = found[1] or found[2]
+        return f"a number is written between backticks: `{number}`"
+    if found := _COMPARED_WORD.search(bare):
+        return f"{found[1]} is written between backticks: `{found[1]}`"
+    if (found := _COMPARED_NAME.search(bare)) and found[1] is not None:
+        return f"double quotes name a field; a text is written between single quotes: '{found[1]}'"
+    if re.search(r"(?<![=!<>])=(?!=)", bare):
+        return "equality is written =="
+    return None

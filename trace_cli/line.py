@@ -1,0 +1,142 @@
+"""The bytes of one line: what its head proves without parsing, what parsing gives, and splicing a key in."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from trace_cli.errors import BadLine
+
+# The head of a canonical line (trace-events(5)): scalars without escapes, in one order, up to the payload.
+_HEAD = re.compile(
+    rb'\{"v":1,"type":"([\w.:-]+)","timestamp":"([\w.:+-]+)","run_id":"([\w.:-]+)","seq":(\d+)'
+    rb'(?:,"call_id":(?:"([\w.:-]+)"|null))?(?:,"step_id":(?:"([\w.:-]+)"|null))?,"payload":\{'
+)
+TYPE, TIMESTAMP, RUN_ID, SEQ, CALL_ID, STEP_ID = 1, 2, 3, 4, 5, 6
+_match = _HEAD.match
+
+_CUT_OFF = re.compile(r"Unterminated string|Expecting (value|',' delimiter|':' delimiter|property name)")
+
+
+def head(raw: bytes) -> re.Match[bytes] | None:
+    """The head of a canonical line, or None: then parse it.
+
+    Checked are the head, the end (so that a cut-off line is none) and that no second object is glued on.
+    The middle is not: a damaged middle passes, and of a duplicate key the first counts.
+    """
+    found = _match(raw)
+    if found and raw.endswith((b"}}", b"}}\r")) and raw.find(b'}}{"') < 0:
+        return found
+    return None
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """One JSON object. What orjson refuses and the stdlib accepts (NaN, lone surrogates) is accepted.
+
+    Raises BadLine. Numbers beyond double precision lose digits here, never in `raw`.
+    """
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        found = _parse_slowly(raw)
+    if isinstance(found, dict):
+        return found
+    if isinstance(found, list):
+        raise BadLine("a JSON array, not an object", "one event a line: jq -c '.[]'")
+    raise BadLine(f"a JSON {_NAMES.get(type(found), 'value')}, not an object")
+
+
+_NAMES = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
+
+
+def _parse_slowly(raw: bytes) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadLine(f"invalid UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise BadLine(*_reason(raw, error)) from None
+    except RecursionError:
+        raise BadLine("nested too deeply") from None
+    except ValueError as error:  # an integer with more digits than Python converts
+        raise BadLine(f"not readable as JSON: {str(error).partition(';')[0]}") from None
+
+
+def _reason(raw: bytes, error: json.JSONDecodeError) -> tuple[str, str | None]:
+    text = raw.strip()
+    if not text.startswith(b"{") or text == b"{":
+        fragment = text in (b"{", b"}", b"[", b"]", b"},", b"],") or re.match(rb'"[^"]*"\s*:|[\]}],?$', text)
+        hint = "pretty-printed JSON? jq -c . FILE | trace …" if fragment else None
+        return "not JSON", hint
+    at_the_end = _CUT_OFF.match(error.msg) and error.pos >= len(error.doc.rstrip())
+    if at_the_end or error.msg.startswith("Unterminated"):
+        return f"cut off after {len(raw)} bytes", None
+    return (
+        f"not JSON: {error.msg} at byte {len(error.doc[: error.pos].encode('utf-8', 'surrogatepass'))}",
+        None,
+    )
+
+
+def unglue(raw: bytes) -> Iterator[tuple[int, bytes, dict[str, Any] | BadLine]]:
+    """The objects of one line, each with its offset in the line and its own bytes; a BadLine for what is none.
+
+    Behind damage, reading goes on at an object in our own format that reaches the end of the line cleanly:
+    a writer that was cut off, and another that appended to it.
+    """
+    try:
+        yield 0, raw, parse(raw)
+        return
+    except BadLine as bad:
+        whole = bad
+    start = 0
+    for start, end, found in _objects(raw):
+        yield start, raw[start:end], found
+        start = end
+    rest = raw[start:]
+    if not rest.strip():
+        return
+    resume = rest.find(b'{"v":1,"type":"', 1)
+    if resume > 0:
+        tail = list(unglue(rest[resume:]))
+        if not any(isinstance(found, BadLine) for _, _, found in tail):
+            yield (
+                start,
+                rest[:resume],
+                BadLine(f"cut off after {resume} bytes, another event follows on the line"),
+            )
+            yield from ((start + resume + offset, piece, found) for offset, piece, found in tail)
+            return
+    if start:
+        whole = BadLine(f"{len(rest)} bytes behind the last object are not JSON")
+    yield start, rest, whole
+
+
+def _objects(raw: bytes) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """The JSON objects at the start of `raw`, one behind the other: (start, end, object)."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        text = raw[: error.start].decode("utf-8")
+    decode = json.JSONDecoder().raw_decode
+    at = position = 0  # in characters, in bytes
+    while True:
+        blank = len(text) - at - len(text[at:].lstrip(" \t\r"))
+        at, position = at + blank, position + blank
+        try:
+            found, end = decode(text, at)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(found, dict):
+            return
+        size = len(text[at:end].encode("utf-8", "surrogatepass"))
+        yield position, position + size, found
+        at, position = end, position + size
+
+
+def splice(raw: bytes, **added: object) -> bytes:
+    """`raw` with keys put in as the last ones, all its other bytes as they were."""
+    end = raw.rindex(b"}")
+    comma = b"" if raw[:end].rstrip().endswith(b"{") else b","
+    return raw[:end] + comma + orjson.dumps(added)[1:-1] + raw[end:]

@@ -1,0 +1,234 @@
+"""What the command line takes: parameter types, the option sets that commands share, and what they make."""
+
+import os
+import re
+from collections.abc import Callable
+from functools import wraps
+from time import time
+from typing import Any
+
+import click
+
+from trace_cli import expression, streams
+from trace_cli.errors import TraceError
+from trace_cli.event import seconds
+from trace_cli.expression import Field
+from trace_cli.reading import Reading, talk
+from trace_cli.selection import Moment, Selection
+from trace_cli.view import View
+from trace_cli.window import Size
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+
+
+class _Parsed(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
+    """A parameter that a function reads; it raises click.BadParameter with what to write instead."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except click.BadParameter as error:
+            self.fail(error.message, param, ctx)
+
+
+def _span(text: str) -> float | None:
+    """Seconds, of a number with its unit."""
+    found = _SPAN.fullmatch(text)
+    return float(found[1]) * _UNITS[found[2]] if found else None
+
+
+def moment(text: str) -> Moment:
+    """`2026-05-24T03:17:04Z`, `-3h` before now, `+90s` behind the start of the run."""
+    length = _span(text[1:])
+    if length is not None and text[0] == "+":
+        return Moment(length, of_run=True)
+    if length is not None and text[0] == "-":
+        return Moment(time() - length)
+    found = seconds(text) if "-" in text[1:] else None
+    if found is None:
+        raise click.BadParameter(
+            f"{text!r} is no time: write 2026-05-24T03:17:04Z, -3h (ago) or +90s (into the run)"
+        )
+    return Moment(found)
+
+
+def size(text: str) -> Size:
+    """A count of events, a span with a unit, or `all`."""
+    if text == "all":
+        return Size()
+    if re.fullmatch(r"[0-9]{1,18}", text):
+        return Size(count=int(text))
+    if (span := _span(text)) is not None:
+        return Size(seconds=span)
+    raise click.BadParameter(f"{text!r}: write a count (10), a span with its unit (30s, 5m) or all")
+
+
+def anchor(text: str) -> str:
+    """The moment that a question is about."""
+    if re.fullmatch(r"first-error|unrecovered|last|-|[0-9]{1,18}|call:.+", text):
+        return text
+    raise click.BadParameter(
+        f"{text!r}: write first-error, unrecovered, last, an index, call:ID, or - for anchors on stdin"
+    )
+
+
+def regex(text: str) -> re.Pattern[bytes]:
+    """A regular expression over the bytes of a line."""
+    try:
+        return re.compile(text.encode("utf-8", "surrogateescape"))
+    except re.error as error:
+        raise click.BadParameter(f"{text!r}: {error}") from None
+
+
+def field(text: str) -> Field:
+    """A JMESPath expression over the parsed line."""
+    try:
+        return expression.compile(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+MOMENT = _Parsed("time", moment)
+SIZE = _Parsed("count", size)
+ANCHOR = _Parsed("anchor", anchor)
+REGEX = _Parsed("regex", regex)
+FIELD = _Parsed("jmespath", field)
+
+
+def command(doc: str | None) -> Callable[[Callable[..., int]], click.Command]:
+    """A `trace` command whose help is the docstring of its file, examples included."""
+    assert doc is not None
+    summary, _, rest = doc.strip().partition("\n\n")
+    text = f"{summary}\n\n{_help(rest)}"
+    return click.command(help=text, short_help=summary)
+
+
+def _help(text: str) -> str:
+    """Indented parts, examples above all, keep their lines."""
+    parts = (f"\b\n{part}" if part.startswith("  ") else part for part in text.split("\n\n"))
+    return "\n\n".join(parts)
+
+
+files = click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path())
+
+_SELECTION: tuple[Any, ...] = (
+    click.option(
+        "-t",
+        "--type",
+        "types",
+        multiple=True,
+        metavar="GLOB",
+        help="Of this type: tool.called, 'model.*'; repeatable (or).",
+    ),
+    click.option(
+        "--tool", "tools", multiple=True, metavar="GLOB", help="Calls and results of this tool; repeatable (or)."
+    ),
+    click.option("--error", is_flag=True, help="Errors only."),
+    click.option("--run", metavar="ID", help="Of this run; a glob too: '0197*'."),
+    click.option("-g", "--grep", type=REGEX, metavar="REGEX", help="Lines that match, as they are in the file."),
+    click.option(
+        "-w",
+        "--where",
+        multiple=True,
+        type=FIELD,
+        metavar="JMESPATH",
+        help='Where this holds: "payload.status == `429`"; repeatable (and).',
+    ),
+    click.option(
+        "--since",
+        type=MOMENT,
+        metavar="TIME",
+        help="From then on: 2026-05-24T03:00:00Z, -3h (ago), +90s (into the run).",
+    ),
+    click.option("--until", type=MOMENT, metavar="TIME", help="Up to then."),
+    click.option(
+        "-v", "--invert", is_flag=True, help="All but those; --run, --since and --until stay as they are."
+    ),
+    click.option("-m", "--max", type=click.IntRange(min=0), metavar="N", help="Stop after N events."),
+)
+
+_VIEW: tuple[Any, ...] = (
+    click.option(
+        "-o",
+        "--output",
+        type=click.Choice(["jsonl", "pretty"]),
+        envvar="TRACE_OUTPUT",
+        help="How to show results. [default: pretty on a terminal, jsonl elsewhere]",
+    ),
+    click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        help="Colours, where output is pretty. [default: auto; NO_COLOR is heeded]",
+    ),
+    click.option("--strict", is_flag=True, help="Parse every line whole; end with 2 at any bad one."),
+)
+
+
+_AROUND: tuple[Any, ...] = (
+    click.option(
+        "--at",
+        type=ANCHOR,
+        metavar="ANCHOR",
+        help="first-error, unrecovered, last, an index, call:ID; - reads anchors from stdin.",
+    ),
+    click.option(
+        "-n",
+        "size",
+        type=SIZE,
+        default="10",
+        metavar="N",
+        help="How many events, or a span (30s, 5m), or all. [default: 10]",
+    ),
+)
+
+
+def around(shell: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a question about a moment: `at` and `size`."""
+    return _add(_AROUND, shell)
+
+
+def selecting(shell: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the selection options; the shell gets them as `selection`."""
+
+    @wraps(shell)
+    def gathered(**options: Any) -> Any:
+        given = {name: options.pop(name) for name in Selection.__slots__ if name in options}
+        given["where"] = tuple(expression.holds(field) for field in given["where"])
+        return shell(selection=Selection(**given), **options)
+
+    return _add(_SELECTION, gathered)
+
+
+def viewing(shell: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the output options; the shell gets them as `view` and `strict`."""
+
+    @wraps(shell)
+    def gathered(output: str | None, color: str, **options: Any) -> Any:
+        terminal = streams.is_terminal(1)
+        pretty = terminal if output is None else output == "pretty"
+        colored = color == "always" or (color == "auto" and terminal and not os.environ.get("NO_COLOR"))
+        colored = colored and (color == "always" or os.environ.get("TERM") != "dumb")
+        return shell(view=View(pretty, colored, pretty and terminal), **options)
+
+    return _add(_VIEW, gathered)
+
+
+def _add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(options):
+        shell = option(shell)
+    return shell
+
+
+def reading(names: tuple[str, ...], **options: Any) -> Reading:
+    """The traces that a command was given: files, or stdin. Raises TraceError where stdin is a terminal."""
+    if not names and streams.is_terminal(0):
+        raise TraceError("no FILE, and standard input is a terminal", "name a trace: trace COMMAND run.jsonl")
+    return Reading(names or (streams.STDIN,), say=talk, **options)

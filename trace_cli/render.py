@@ -1,0 +1,214 @@
+"""Rows and events to a terminal; the only importer of rich. In a pipe: JSONL."""
+
+import io
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+
+from trace_cli import line, streams
+from trace_cli.event import Event
+from trace_cli.run_errors import Error
+from trace_cli.text import visible
+from trace_cli.view import View
+
+
+class Results(Protocol):
+    """Where a command's results go."""
+
+    def event(self, event: Event, *, src: bool = False, error: Error | None = None) -> None:
+        """An event; with `src` and `error` the keys `_src` and `_error`, where it has none yet."""
+
+    def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
+        """Rows with the same keys: JSON objects, or a table under a title. Gives their number."""
+
+    def value(self, value: object) -> None:
+        """One value by itself."""
+
+    def flush(self) -> None:
+        """Shows all that was given."""
+
+
+class JSONL:
+    """Events as the bytes that were read, rows as compact JSON."""
+
+    def __init__(self) -> None:
+        self._out = streams.Output()
+        self.flush = self._out.flush
+
+    def event(self, event: Event, *, src: bool = False, error: Error | None = None) -> None:
+        raw = event.raw
+        if error and b'"_error"' not in raw[-4096:]:
+            raw = line.splice(raw, _error=error.row())
+        if src and event.src == _place(event):
+            raw = line.splice(raw, _src=_place(event))
+        self._out.write(raw)
+
+    def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
+        count = 0
+        for row in rows:
+            self._out.write(orjson.dumps(row))
+            count += 1
+        return count
+
+    def value(self, value: object) -> None:
+        self._out.write(orjson.dumps(value))
+
+
+def _place(event: Event) -> dict[str, Any]:
+    return {"file": event.file, "line": event.line, "offset": event.offset}
+
+
+COLORS = {"run": "blue", "step": "blue", "model": "cyan", "tool": "yellow", "http": "magenta"}
+
+
+class Pretty:
+    """A line an event, a table for rows; what payloads contain is shown, never interpreted."""
+
+    def __init__(self, view: View, pager: bool) -> None:
+        from rich.console import Console
+
+        self._pager = _start_pager() if pager else None
+        to = self._pager.stdin if self._pager else None
+        self._out = None if self._pager else streams.Output()
+        self._to = to
+        self._width = _width()
+        self._console = Console(
+            color_system="standard" if view.color else None,
+            force_terminal=view.color,
+            no_color=not view.color,
+            width=self._width,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            file=io.StringIO(),
+        )
+
+    def event(self, event: Event, *, src: bool = False, error: Error | None = None) -> None:
+        from rich.text import Text
+
+        kind = visible(event.type or "(no type)")
+        row = Text(no_wrap=True, overflow="ellipsis")
+        if src:
+            place = event.src
+            row.append(f"{visible(str(place['file']))}:{place.get('line')}  ", "dim")
+        row.append(f"{_clock(event.time)}  ", "dim")
+        row.append(
+            f"{kind:<14}  ", "bold red" if error or _failed(event) else COLORS.get(kind.partition(".")[0], "")
+        )
+        row.append(event.summary())
+        row.truncate(self._width, overflow="ellipsis")
+        self._print(row)
+        if error:
+            said = error.message if error.tool_name is None else f"{error.tool_name}: {error.message}"
+            after = {True: ", recovered later", False: ", never recovered", None: ""}[error.recovered]
+            for part in (visible(said), f"{error.kind}{after}"):
+                self._print(Text(f"    {part}", "red", no_wrap=False))
+
+    def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
+        from rich.table import Table
+        from rich.text import Text
+
+        found = list(rows)
+        if title:
+            self._print(Text(title, "bold"))
+        table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim", show_header=bool(found))
+        for key, value in found[0].items() if found else ():
+            table.add_column(key, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+        for row in found:
+            table.add_row(*(Text(_cell(value)) for value in row.values()))
+        if found:
+            self._print(table)
+        return len(found)
+
+    def value(self, value: object) -> None:
+        self._write(str(value))
+
+    def flush(self) -> None:
+        if self._out:
+            self._out.flush()
+
+    def close(self) -> None:
+        """Waits until the pager is left."""
+        if self._pager and self._pager.stdin:
+            with suppress(BrokenPipeError):
+                self._pager.stdin.close()
+            self._pager.wait()
+
+    def _print(self, shown: Any) -> None:
+        with self._console.capture() as captured:
+            self._console.print(shown)
+        for each in captured.get().rstrip("\n").split("\n"):
+            self._write(each.rstrip())
+
+    def _write(self, text: str) -> None:
+        raw = text.encode("utf-8", "backslashreplace")
+        if self._out:
+            self._out.write(raw)
+        elif self._to:
+            self._to.write(raw + b"\n")
+
+
+@contextmanager
+def results(view: View, names: Sequence[str] = (), live: bool = False) -> Iterator[Results]:
+    """Where a command puts what it found. The pager comes in only where the input has an end."""
+    if not view.pretty:
+        jsonl = JSONL()
+        yield jsonl
+        jsonl.flush()
+        return
+    ends = all(streams.is_file(name) for name in names or (streams.STDIN,)) and not live
+    pretty = Pretty(view, view.pager and ends)
+    try:
+        yield pretty
+        pretty.flush()
+    except BrokenPipeError:  # the pager was left: only it can break here
+        pass
+    finally:
+        pretty.close()
+
+
+def _start_pager() -> subprocess.Popen[bytes] | None:
+    """As git: TRACE_PAGER, PAGER, less; less leaves at once if all fits on the screen."""
+    command = os.environ.get("TRACE_PAGER", os.environ.get("PAGER", "less"))
+    if not command or command == "cat" or os.environ.get("TERM") == "dumb":
+        return None
+    environment = {"LESS": "FRX", "LV": "-c", **os.environ}
+    try:
+        return subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, env=environment)
+    except (OSError, ValueError):
+        return None
+
+
+def _width() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
+def _clock(time: float | None) -> str:
+    if time is None:
+        return "--:--:--.---"
+    try:
+        return datetime.fromtimestamp(time, UTC).strftime("%H:%M:%S.%f")[:-3]
+    except (OverflowError, ValueError, OSError):
+        return "??:??:??.???"
+
+
+def _failed(event: Event) -> bool:
+    return event.type.endswith(".error") or (
+        event.type == "tool.result" and event.payload.get("error") is not None
+    )
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else visible(value if isinstance(value, str) else orjson.dumps(value).decode())

@@ -1,0 +1,292 @@
+"""Which events of a run are errors, and which of them recovered: the one definition that every command uses.
+
+An event is an error when it is
+- a `model.error`, unless the SDK retried that attempt by itself and it then succeeded;
+- a `tool.result` whose `error` is not null;
+- a `model.request` that brings a tool result with `is_error: true` which no `tool.result` said already;
+- a `model.response` with the error block of a server tool or of MCP, or with an error for a body;
+- a `run.ended` or `step.ended` with an error;
+- a foreign line with an `error` at the top, `is_error: true`, or a level of error or worse;
+
+In a run that was read whole and never ended, the last call without an answer is what the run died in.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from trace_cli import message
+from trace_cli.event import Event
+from trace_cli.text import compact
+
+_BAD_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "emergency", "panic"}
+_RETRIED_STATUSES = {408, 409, 429}  # and all from 500: what the SDKs send again by themselves
+_SAYS_IS_ERROR = re.compile(rb'"is_error"\s*:\s*(?:true|false)').search
+
+
+@dataclass(slots=True)
+class Error:
+    """An event that is an error. `recovered` is None until it is known; `key` names what can recover it."""
+
+    event: Event
+    kind: str
+    message: str
+    tool_name: str | None = None
+    recovered: bool | None = None
+    key: object = None
+
+    def row(self) -> dict[str, Any]:
+        """What goes into a line as `_error`."""
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "tool_name": self.tool_name,
+            "recovered": self.recovered,
+        }
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """Failed attempts of one request, the latest last, while its next attempt may still come or be answered."""
+
+    key: object
+    latest: int
+    errors: list[Error]
+
+
+class RunErrors:
+    """Follows one run, event by event. In memory: open calls, and the first unrecovered error of each key.
+
+    `every` counts attempts that the SDK retried with success too. `wanted` narrows down what is kept.
+    `waiting` holds, by index, the failed attempts whose retry may still come; runs may share one.
+    """
+
+    def __init__(
+        self,
+        every: bool = False,
+        wanted: Callable[[Event], bool] = lambda event: True,
+        waiting: dict[int, Error] | None = None,
+    ) -> None:
+        self.first: Error | None = None
+        self._every = every
+        self._wanted = wanted
+        self._waiting = {} if waiting is None else waiting
+        self._unrecovered: dict[object, Error] = {}
+        self._open: dict[str, Event] = {}  # call_id -> the model.request or tool.called without an answer yet
+        self._attempts: dict[str, _Attempts] = {}  # by the call_id of the latest attempt
+        self._again: dict[str, object] = {}  # call_id -> key, of requests that failed before
+        self._told_calls: set[str] = set()  # call_ids whose error was said
+        self._told_tools: Counter[str | None] = Counter()  # tool.results with an error, no request with it yet
+        self._next_seq: int | None = 0  # None: not all of the run was read
+        self._ended = False
+
+    def feed(self, event: Event) -> list[Error]:
+        """Takes the run's next event; gives the errors that are now known to be, earlier events' too."""
+        if self._next_seq is not None:
+            self._next_seq = self._next_seq + 1 if event.own and event.seq == self._next_seq else None
+        judge = _JUDGES.get(event.type)
+        found = judge(self, event) if judge else []
+        if not found and not event.own:
+            found = self._keep(_foreign_error(event))
+        if not found and b'"_error"' in event.raw[-4096:]:
+            found = self._keep(_judged_before(event))
+        return found
+
+    def finish(self) -> list[Error]:
+        """The end of what was read of this run: what no retry and no answer came for."""
+        gone, self._attempts = self._attempts, {}
+        found = [kept for attempts in gone.values() for kept in self._keep(*attempts.errors)]
+        if self._next_seq and self._open and not self._ended:
+            last = max(self._open.values(), key=lambda event: event.index)
+            text = "no answer: the run broke off in this call, or is still in it"
+            found += self._keep(Error(last, "orphan", text, last.tool_name, False))
+        return found
+
+    def unrecovered(self) -> Error | None:
+        """The first error that nothing recovered, as far as was read."""
+        return min(self._unrecovered.values(), key=lambda error: error.event.index, default=None)
+
+    def _keep(self, *errors: Error | None) -> list[Error]:
+        kept = []
+        for error in errors:
+            if error is None:
+                continue
+            self._waiting.pop(error.event.index, None)
+            if self._wanted(error.event):
+                kept.append(error)
+                if error.recovered is not True:
+                    self._unrecovered.setdefault(error.key or error.event.index, error)
+                if self.first is None or error.event.index < self.first.event.index:
+                    self.first = error
+        return kept
+
+    def _recover(self, key: object) -> None:
+        self._unrecovered.pop(key, None)
+        if self.first and self.first.key == key:
+            self.first.recovered = True
+
+    def _model_request(self, event: Event) -> list[Error]:
+        found = []
+        if event.call_id:
+            self._open[event.call_id] = event
+            if self._attempts or any(isinstance(key, _RequestKey) for key in self._unrecovered):
+                found = self._sent_again(event, event.call_id)
+        if _SAYS_IS_ERROR(event.raw):
+            found += self._tool_results_sent(event)
+        return found
+
+    def _sent_again(self, event: Event, call_id: str) -> list[Error]:
+        """Whether this request is one that failed: the SDK's next attempt, or the agent's own."""
+        key, attempt = _request_key(event), event.payload.get("attempt")
+        for last, attempts in self._attempts.items():
+            if attempts.key == key:
+                del self._attempts[last]
+                if attempt == attempts.latest + 1:
+                    self._attempts[call_id] = attempts
+                    return []
+                self._again[call_id] = key
+                return self._keep(*attempts.errors)
+        if key in self._unrecovered:
+            self._again[call_id] = key
+        return []
+
+    def _tool_results_sent(self, event: Event) -> list[Error]:
+        found: list[Error] = []
+        for call_id, tool, failed, text in message.failed_tool_results(_body(event)):
+            key = ("tool", tool)
+            if not failed:
+                self._recover(key)
+            elif call_id in self._told_calls or self._told_tools[tool]:
+                self._told_calls.add(call_id)
+                self._told_tools[tool] -= 1
+            else:
+                self._told_calls.add(call_id)
+                found += self._keep(Error(event, "tool_result", compact(text), tool, None, key))
+        return found[:1]
+
+    def _model_error(self, event: Event) -> list[Error]:
+        stated = event.payload.get("error")
+        stated = stated if isinstance(stated, Mapping) else {}
+        status = event.payload.get("status")
+        text = compact(stated.get("message") or stated.get("type") or f"status {status}")
+        error = Error(event, str(stated.get("kind") or "http"), text)
+        request = self._open.pop(event.call_id or "", None)
+        if request is None or event.call_id is None:
+            return self._keep(error)
+        error.key = _request_key(request)
+        latest = request.payload.get("attempt")
+        attempts = self._attempts.pop(event.call_id, None) or _Attempts(error.key, 0, [])
+        attempts.latest = latest if isinstance(latest, int) else 1
+        attempts.errors.append(error)
+        if self._every or not _may_be_retried(error.kind, status):
+            return self._keep(*attempts.errors)
+        self._attempts[event.call_id] = attempts
+        self._waiting[event.index] = error
+        return []
+
+    def _model_response(self, event: Event) -> list[Error]:
+        if event.call_id:
+            self._open.pop(event.call_id, None)
+            if attempts := self._attempts.pop(event.call_id, None):
+                for error in attempts.errors:
+                    self._waiting.pop(error.event.index, None)
+            if key := self._again.pop(event.call_id, None):
+                self._recover(key)
+        if b"error" not in event.raw:
+            return []
+        for tool, text in message.response_errors(_body(event)):
+            return self._keep(
+                Error(event, "response", compact(text), tool, None, ("tool", tool) if tool else None)
+            )
+        return []
+
+    def _tool_called(self, event: Event) -> list[Error]:
+        if event.call_id:
+            self._open[event.call_id] = event
+        return []
+
+    def _tool_result(self, event: Event) -> list[Error]:
+        if event.call_id:
+            self._open.pop(event.call_id, None)
+        key = ("tool", event.tool_name)
+        if event.payload.get("error") is None:
+            self._recover(key)
+            return []
+        if event.call_id:
+            self._told_calls.add(event.call_id)
+        self._told_tools[event.tool_name] += 1
+        return self._keep(Error(event, "tool", compact(event.error), event.tool_name, None, key))
+
+    def _step_ended(self, event: Event) -> list[Error]:
+        key = ("step", event.payload.get("name"))
+        if event.payload.get("error") is None:
+            self._recover(key)
+            return []
+        return self._keep(Error(event, "step", compact(event.error), None, None, key))
+
+    def _run_ended(self, event: Event) -> list[Error]:
+        self._ended = True
+        found = self.finish()
+        if event.payload.get("error") is not None or event.payload.get("status") == "error":
+            found += self._keep(Error(event, "run", compact(event.error or "status: error"), None, False))
+        return found
+
+
+_JUDGES: dict[str, Callable[[RunErrors, Event], list[Error]]] = {
+    "model.request": RunErrors._model_request,
+    "model.response": RunErrors._model_response,
+    "model.error": RunErrors._model_error,
+    "tool.called": RunErrors._tool_called,
+    "tool.result": RunErrors._tool_result,
+    "step.ended": RunErrors._step_ended,
+    "run.ended": RunErrors._run_ended,
+}
+
+
+class _RequestKey(bytes):
+    """Equal for requests with the same URL and body."""
+
+
+def _request_key(request: Event) -> _RequestKey:
+    body = request.payload.get("body")
+    try:
+        text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # numbers beyond 64 bits, lone surrogates
+        text = repr(body).encode("utf-8", "backslashreplace")
+    return _RequestKey(f"{request.payload.get('url')}\0".encode() + text)
+
+
+def _may_be_retried(kind: str, status: Any) -> bool:
+    if kind == "http":
+        return isinstance(status, int) and (status in _RETRIED_STATUSES or status >= 500)
+    return kind in ("connection", "timeout")
+
+
+def _body(event: Event) -> Mapping[str, Any]:
+    body = event.payload.get("body")
+    return body if isinstance(body, Mapping) else {}
+
+
+def _foreign_error(event: Event) -> Error | None:
+    fields = event.fields
+    tool = event.tool_name
+    if stated := fields.get("error"):
+        return Error(event, "error", compact(message.error_text(stated)), tool, False)
+    level = next((fields[key] for key in ("level", "severity") if fields.get(key) is not None), None)
+    said = next((fields[key] for key in ("message", "msg", "content") if isinstance(fields.get(key), str)), None)
+    if fields.get("is_error") is True:
+        return Error(event, "error", compact(said or "is_error"), tool, False)
+    bad = level.lower() in _BAD_LEVELS if isinstance(level, str) else isinstance(level, int) and level >= 50
+    return Error(event, "log", compact(said or f"level {level}"), tool, False) if bad else None
+
+
+def _judged_before(event: Event) -> Error | None:
+    """An `_error` that an earlier command put into the line: it had read more than this one may have."""
+    row = event.fields.get("_error")
+    if not isinstance(row, Mapping):
+        return None
+    return Error(event, str(row.get("kind")), str(row.get("message")), row.get("tool_name"), row.get("recovered"))

@@ -1,0 +1,113 @@
+"""Which events are wanted: the selection options that every command shares."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import islice
+
+from trace_cli.event import Event
+from trace_cli.run_errors import Error
+from trace_cli.verdicts import with_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A bound in time: seconds since 1970, or since the start of the event's run."""
+
+    seconds: float
+    of_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """An event is wanted when all that is given holds; of several types or tools one is enough.
+
+    `where` are conditions on the parsed line. `invert` turns the whole round, but for `run`, `since`, `until`.
+    """
+
+    types: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    error: bool = False
+    run: str | None = None
+    grep: re.Pattern[bytes] | None = None
+    where: tuple[Callable[[Event], bool], ...] = ()
+    since: Moment | None = None
+    until: Moment | None = None
+    invert: bool = False
+    max: int | None = None
+
+
+class Matcher:
+    """Tells which events a selection wants. `watch` must see every event: a run's time counts from its first."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._types: dict[str, bool] = {}
+        self._starts: dict[object, float] = {}
+        moments = (selection.since, selection.until)
+        self._timed = any(moments)
+        self._relative = any(moment and moment.of_run for moment in moments)
+        self._conditions: list[Callable[[Event], bool]] = []
+        if selection.types:
+            self._conditions.append(self._has_type)
+        if (grep := selection.grep) is not None:
+            self._conditions.append(lambda event: grep.search(event.raw) is not None)
+        if selection.tools:
+            self._conditions.append(lambda event: _matches(event.tool_name, selection.tools))
+        self._conditions += selection.where
+
+    def watch(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Passes the events on, noting when each run began."""
+        if not self._relative:
+            yield from events
+            return
+        for event in events:
+            if event.time is not None:
+                self._starts.setdefault(event.run, event.time)
+            yield event
+
+    def wants(self, event: Event, is_error: bool = True) -> bool:
+        """Whether the event is wanted; `is_error` only counts where the selection asks for errors."""
+        chosen = self._selection
+        if chosen.run is not None and not fnmatchcase(event.run_id or "", chosen.run):
+            return False
+        if self._timed and not self._in_time(event):
+            return False
+        found = (is_error or not chosen.error) and all(holds(event) for holds in self._conditions)
+        return found != chosen.invert
+
+    def _has_type(self, event: Event) -> bool:
+        known = self._types.get(event.type)
+        if known is None:
+            known = self._types[event.type] = _matches(event.type, self._selection.types)
+        return known
+
+    def _in_time(self, event: Event) -> bool:
+        if event.time is None:
+            return False
+        start = self._starts.get(event.run, 0.0)
+        since, until = self._selection.since, self._selection.until
+        if since and event.time < since.seconds + (start if since.of_run else 0):
+            return False
+        return not (until and event.time > until.seconds + (start if until.of_run else 0))
+
+
+def _matches(name: str | None, globs: tuple[str, ...]) -> bool:
+    return name is not None and any(fnmatchcase(name, glob) for glob in globs)
+
+
+def select(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
+    """The wanted events, in their order, at most `selection.max`; reading stops there."""
+    return (event for event, _ in select_errors(events, selection))
+
+
+def select_errors(events: Iterable[Event], selection: Selection) -> Iterator[tuple[Event, Error | None]]:
+    """The wanted events, each with the error that it is: looked for only where the selection asks for errors."""
+    matcher = Matcher(selection)
+    watched = matcher.watch(events)
+    judged: Iterable[tuple[Event, Error | None]] = ((event, None) for event in watched)
+    if selection.error:
+        judged = with_errors(watched, others=selection.invert)
+    wanted = (pair for pair in judged if matcher.wants(pair[0], pair[1] is not None))
+    return islice(wanted, selection.max)

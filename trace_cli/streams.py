@@ -1,0 +1,216 @@
+"""Bytes in and out: the only place that opens, reads, decompresses, follows or writes."""
+
+import io
+import os
+import select
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Protocol, cast
+
+from trace_cli.errors import ClosedPipe, TraceError
+
+STDIN = "-"
+BLOCK = 1 << 20
+POLL_S = 0.1  # how often a followed file is looked at
+MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+
+
+class _Raw(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def nothing() -> None:
+    """The pause of a reader that nobody needs to be told of."""
+
+
+def is_terminal(fd: int) -> bool:
+    """Whether a descriptor is a terminal; False for one that is closed."""
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False
+
+
+def is_file(name: str) -> bool:
+    """Whether a name is a regular file: it has an end, and can be read again."""
+    try:
+        return stat.S_ISREG(os.fstat(0).st_mode if name == STDIN else os.stat(name).st_mode)
+    except OSError:
+        return False
+
+
+def open_input(name: str) -> BinaryIO:
+    """A file, or stdin for `-`, unbuffered. Raises OSError."""
+    if name != STDIN:
+        return open(name, "rb", buffering=0)
+    if sys.stdin is None:
+        raise OSError("standard input is closed")
+    return open(0, "rb", buffering=0, closefd=False)
+
+
+def spool_stdin() -> str:
+    """Copies stdin to a temporary file, so that it can be read twice; its name. Deleted at exit."""
+    import atexit
+
+    with tempfile.NamedTemporaryFile(prefix="trace-", delete=False) as spool:
+        atexit.register(os.unlink, spool.name)
+        try:
+            shutil.copyfileobj(open_input(STDIN), spool, BLOCK)
+        except OSError as error:
+            raise TraceError(f"cannot keep standard input in {spool.name}: {error.strerror}") from None
+    return spool.name
+
+
+def blocks(file: BinaryIO, pause: Callable[[], None] = nothing) -> Iterator[bytes]:
+    """The decompressed bytes of an open file, a block as soon as there is one.
+
+    gzip, bz2, xz and zstd are known by their first bytes. `pause` is called whenever the input keeps us waiting.
+    Raises OSError, and EOFError when compressed data is cut off.
+    """
+    plain = _Plain(file, pause)
+    start = plain.read(BLOCK)
+    while start and len(start) < 6 and any(magic.startswith(start[: len(magic)]) for magic in MAGIC):
+        more = plain.read(BLOCK)
+        if not more:
+            break
+        start += more
+    kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+    if kind is None:
+        block = start
+        while block:
+            yield block
+            block = plain.read(BLOCK)
+        return
+    unpacked = _decompress(kind, _Rejoined(start, plain))
+    read = getattr(unpacked, "read1", unpacked.read)
+    while block := read(BLOCK):
+        yield block
+
+
+class _Plain:
+    """Reads what is there, and says so before it has to wait for more."""
+
+    def __init__(self, file: BinaryIO, pause: Callable[[], None]) -> None:
+        self._file = file
+        self._pause = pause
+        self._waits = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+
+    def read(self, size: int) -> bytes:
+        if self._waits and not select.select([self._file], [], [], 0)[0]:
+            self._pause()
+        while (found := self._file.read(min(size, 1 << 16) if self._waits else size)) is None:  # non-blocking
+            select.select([self._file], [], [])
+        return found
+
+
+class _Rejoined(io.RawIOBase):
+    """The bytes that were looked at, then the rest."""
+
+    def __init__(self, start: bytes, rest: _Raw) -> None:
+        self._start = start
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the base takes any buffer
+        if not self._start:
+            self._start = self._rest.read(len(buffer))
+        size = min(len(buffer), len(self._start))
+        buffer[:size], self._start = self._start[:size], self._start[size:]
+        return size
+
+
+def _decompress(kind: str, file: io.RawIOBase) -> _Raw:
+    packed = io.BufferedReader(file, BLOCK)
+    if kind == "gzip":
+        import gzip
+
+        return cast(_Raw, gzip.GzipFile(fileobj=packed))
+    if kind == "bz2":
+        import bz2
+
+        return bz2.BZ2File(packed)
+    if kind == "xz":
+        import lzma
+
+        return lzma.LZMAFile(packed)
+    try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+    except ImportError:
+        raise OSError(
+            "zstd-compressed; pip install 'agent-replay-trace[zstd]', or: zstd -dc FILE | trace …"
+        ) from None
+    return cast(_Raw, zstd.ZstdFile(packed))
+
+
+def follow(name: str, pause: Callable[[], None]) -> Iterator[Iterator[bytes]]:
+    """The bytes of a growing file, for ever: one stream of blocks for each file that stood under the name.
+
+    A file that was renamed away is read to its end before the new one; a truncated one is read from its start.
+    """
+    while True:
+        try:
+            file = open_input(name)
+        except FileNotFoundError:  # between a rename and the new file
+            pause()
+            time.sleep(POLL_S)
+            continue
+        with file:
+            yield _growing(name, file, pause)
+
+
+def _growing(name: str, file: BinaryIO, pause: Callable[[], None]) -> Iterator[bytes]:
+    mine = os.fstat(file.fileno())
+    while True:
+        while block := file.read(BLOCK):
+            yield block
+        try:
+            there = os.stat(name)
+        except FileNotFoundError:
+            there = None
+        moved = there is not None and (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
+        shrunk = os.fstat(file.fileno()).st_size < file.tell()
+        if moved or shrunk:
+            if moved and (block := file.read(BLOCK)):  # written between the last read and the rename
+                yield block
+                continue
+            return
+        pause()
+        time.sleep(POLL_S)
+
+
+class Output:
+    """Lines to standard output, gathered; `flush` writes them. A closed pipe raises ClosedPipe."""
+
+    def __init__(self) -> None:
+        self._gathered: list[bytes] = []
+        self._size = 0
+
+    def write(self, line: bytes) -> None:
+        """One line, without its newline."""
+        self._gathered += (line, b"\n")
+        self._size += len(line) + 1
+        if self._size >= 1 << 17:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes all that was gathered."""
+        rest = memoryview(b"".join(self._gathered))
+        self._gathered, self._size = [], 0
+        while rest:
+            try:
+                rest = rest[os.write(1, rest) :]
+            except BlockingIOError:
+                select.select([], [1], [])
+            except BrokenPipeError:
+                raise ClosedPipe from None
+            except OSError as error:
+                raise TraceError(f"cannot write to standard output: {error.strerror}") from None

@@ -1,0 +1,90 @@
+"""One line that says what happened, by the type of the event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from trace_cli import message
+from trace_cli.text import compact
+
+if TYPE_CHECKING:
+    from trace_cli.event import Event
+
+
+def of(event: Event) -> str:
+    """What happened, in one line."""
+    return _summaries.get(event.type, _summary_of_any)(event)
+
+
+def _summary_of_request(event: Event) -> str:
+    body = event.payload.get("body")
+    if not isinstance(body, Mapping):
+        return f"{event.payload.get('method', '')} {event.payload.get('url', '')}".strip()
+    messages = body.get("messages", body.get("input"))
+    size = f"{len(messages)} messages" if isinstance(messages, list) else ""
+    attempt = event.payload.get("attempt")
+    again = f"attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
+    said = compact(message.last_sent(body))
+    return "  ".join(part for part in (str(body.get("model", "")), size, again, said) if part)
+
+
+def _summary_of_response(event: Event) -> str:
+    body = event.payload.get("body")
+    if not isinstance(body, Mapping):
+        return f"status {event.payload.get('status')}"
+    calls = [f"{name}({compact(args)})" for name, args in message.tool_calls(body)]
+    parts = (message.stop_reason(body), message.usage(body), *calls, compact(message.answer(body)))
+    return "  ".join(part for part in parts if part)
+
+
+def _summary_of_model_error(event: Event) -> str:
+    error = event.payload.get("error")
+    error = error if isinstance(error, Mapping) else {}
+    parts = (event.payload.get("status"), error.get("kind"), error.get("type"), error.get("message"))
+    return "  ".join(compact(part) for part in parts if part)
+
+
+def _summary_of_call(event: Event) -> str:
+    return f"{event.tool_name}({compact(event.args)})"
+
+
+def _summary_of_result(event: Event) -> str:
+    if event.payload.get("error") is not None:
+        return f"{event.tool_name} ✗ {compact(event.error)}"
+    return f"{event.tool_name} → {compact(event.result)}"
+
+
+def _summary_of_start(event: Event) -> str:
+    metadata = event.payload.get("metadata")
+    return "  ".join(
+        filter(None, (compact(event.payload.get("name") or ""), compact(metadata) if metadata else ""))
+    )
+
+
+def _summary_of_end(event: Event) -> str:
+    duration = event.payload.get("duration_ms")
+    took = f"{duration / 1000:.1f} s" if isinstance(duration, int | float) else ""
+    parts = (str(event.payload.get("status") or ""), took, compact(event.error or ""))
+    return "  ".join(part for part in parts if part)
+
+
+def _summary_of_any(event: Event) -> str:
+    for key in ("message", "msg", "text", "summary"):
+        if isinstance(said := event.payload.get(key), str):
+            return compact(said)
+    return compact(event.payload) if event.payload else ""
+
+
+_summaries = {
+    "run.started": _summary_of_start,
+    "run.ended": _summary_of_end,
+    "model.request": _summary_of_request,
+    "model.response": _summary_of_response,
+    "model.error": _summary_of_model_error,
+    "http.request": _summary_of_request,
+    "http.response": _summary_of_response,
+    "http.error": _summary_of_model_error,
+    "tool.called": _summary_of_call,
+    "tool.result": _summary_of_result,
+}

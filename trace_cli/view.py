@@ -1,0 +1,12 @@
+"""How results are to be shown."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`pretty` for eyes, else JSONL; in `color` or not; through a `pager` where the input has an end."""
+
+    pretty: bool
+    color: bool = False
+    pager: bool = False
