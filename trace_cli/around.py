@@ -1,11 +1,13 @@
 """What `trace before` and `trace after` share: from what was asked to the anchors, then again over the trace."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 
 from trace_cli import params, streams, window
 from trace_cli.errors import TraceError
 from trace_cli.event import Event
-from trace_cli.reading import Reading
+from trace_cli.reading import Reading, talk
 from trace_cli.selection import Selection, select
 
 Side = Callable[[Iterable[Event], Iterable[window.Anchor], window.Size], Iterator[Event]]
@@ -19,50 +21,68 @@ class Around:
     """
 
     def __init__(self, command: str, files: Sequence[str], at: str | None, strict: bool) -> None:
+        self._command = command
         self._strict = strict
-        spool = None
-        wanted: list[Event] | None = None
+        self._sources: list[Reading] = []
+        self._spool: str | None = None
         if at == streams.STDIN or not (files or at):
-            wanted = self._anchors_on_stdin(command, files)
-            files = files or list(dict.fromkeys(str(event.src["file"]) for event in wanted))
-        elif not files or streams.STDIN in files:
-            files = files or [streams.STDIN]
-            params.reading(())  # complains of a terminal
-            spool = streams.spool_stdin()
-        self.trace = params.reading(tuple(files), strict=strict, spool=spool) if files else Reading(())
-        if wanted is None:
-            self.anchors = window.anchors_at(self.trace, at or "first-error")
+            wanted = self._anchors_on_stdin(files)
+            self._files = tuple(files) or tuple(dict.fromkeys(str(event.src["file"]) for event in wanted))
+            self.anchors = self._located(wanted)
         else:
-            self.anchors, lost = window.locate(self.trace, wanted)
-            for event in lost:
-                raise TraceError(
-                    f"{event.src['file']}: the anchor is not there: event {event.seq} of run {event.run_id}, "
-                    f"once at line {event.src.get('line')}",
-                    f"has the trace changed? name it: trace {command} --at - FILE",
-                )
-        self._again = Reading(self.trace.files, strict=strict, spool=spool)
+            self._files = tuple(files) or (streams.STDIN,)
+            if streams.STDIN in self._files:
+                params.expect_input()
+                self._spool = streams.spool_stdin()
+            self.anchors = window.anchors_at(self._read(say=talk), at or "first-error")
 
     def events(self, side: Side, size: window.Size, selection: Selection) -> Iterator[Event]:
-        """The selected events on that side of the anchors."""
-        return side(select(self._again, selection), self.anchors, size)
+        """The selected events on that side of the anchors, at most `selection.max`."""
+        chosen = select(self._read(), replace(selection, max=None))
+        return islice(side(chosen, self.anchors, size), selection.max)
 
-    def _anchors_on_stdin(self, command: str, files: Sequence[str]) -> list[Event]:
+    def status(self, found: object) -> int:
+        """The exit status of a command that found something, or nothing."""
+        return max(source.status(found) for source in self._sources)
+
+    def _read(self, say: Callable[[str], None] | None = None) -> Reading:
+        """The trace; what is wrong with it is said, and counts, the first time only."""
+        trace = Reading(self._files, strict=self._strict, say=say or (lambda text: None), spool=self._spool)
+        if say:
+            self._sources.append(trace)
+        return trace
+
+    def _anchors_on_stdin(self, files: Sequence[str]) -> list[Event]:
         if streams.STDIN in files:
             raise TraceError("standard input cannot be both the trace and the anchors", "name the trace: FILE")
-        anchors = params.reading((), strict=self._strict)
-        found = list(anchors)
-        for event in found:
+        given = params.reading((), strict=self._strict)
+        self._sources.append(given)
+        found = []
+        for event in given:
             placed = "_src" in event.fields
-            if files and (placed or event.seq is not None):
-                continue
-            if not placed:
+            if not placed and not (files and event.seq is not None):
                 raise TraceError(
                     f"stdin:{event.line}: an anchor needs its _src, or a FILE to find its run_id and seq in",
-                    f"trace filter --src … FILE | trace {command}, or: trace {command} FILE",
+                    f"trace filter --src … FILE | trace {self._command}, or: trace {self._command} FILE",
                 )
-            if event.src["file"] == streams.STDIN:
+            if not files and event.src["file"] == streams.STDIN:
                 raise TraceError(
                     "the anchor's trace was a pipe and cannot be read again",
-                    f"name the trace: trace {command} --at first-error FILE, or: … | trace {command} --at - FILE",
+                    f"name the trace: trace {self._command} --at first-error FILE,"
+                    f" or: … | trace {self._command} --at - FILE",
                 )
+            found.append(event)
+        return found
+
+    def _located(self, wanted: list[Event]) -> list[window.Anchor]:
+        if not wanted:
+            return []
+        found, lost = window.locate(self._read(say=talk), wanted)
+        if lost and not self._sources[-1].trouble:
+            event = lost[0]
+            raise TraceError(
+                f"{event.src['file']}:{event.src.get('line')}: the anchor is not there any more"
+                f" (event {event.seq} of run {event.run_id})",
+                f"if the trace was moved, name it: trace {self._command} --at - FILE",
+            )
         return found

@@ -1,12 +1,13 @@
 """Event: what one line means."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from trace_cli import line, message, summary
+from trace_cli.errors import BadLine
 from trace_cli.text import visible
 
 TYPE_KEYS = ("type", "event_type", "kind", "event")
@@ -30,6 +31,7 @@ class Event:
         line: int = 1,
         offset: int = 0,
         index: int = 0,
+        damaged: Callable[["Event", BadLine], None] | None = None,
     ) -> None:
         self.raw = raw
         self.file = file
@@ -37,14 +39,22 @@ class Event:
         self.offset = offset
         self.index = index
         self._head = head
+        self._damaged = damaged
         if fields is not None:
             self.fields = fields
         self.type = head[1].decode() if head else _first_text(self.fields, TYPE_KEYS)
 
     @cached_property
     def fields(self) -> dict[str, Any]:
-        """The whole line, parsed."""
-        return line.parse(self.raw)
+        """The whole line, parsed. Of a line that turns out damaged behind its head: what the head says."""
+        try:
+            return line.parse(self.raw)
+        except BadLine as bad:
+            if self._head is None:
+                raise
+            if self._damaged:
+                self._damaged(self, bad)
+            return line.head_fields(self._head)
 
     def _scalar(self, group: int, name: str) -> Any:
         if self._head:

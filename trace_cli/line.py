@@ -139,4 +139,21 @@ def splice(raw: bytes, **added: object) -> bytes:
     """`raw` with keys put in as the last ones, all its other bytes as they were."""
     end = raw.rindex(b"}")
     comma = b"" if raw[:end].rstrip().endswith(b"{") else b","
-    return raw[:end] + comma + orjson.dumps(added)[1:-1] + raw[end:]
+    return raw[:end] + comma + dump(added)[1:-1] + raw[end:]
+
+
+def dump(value: Any) -> bytes:
+    """Compact JSON, numbers beyond 64 bits and lone surrogates come through too."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def head_fields(found: re.Match[bytes]) -> dict[str, Any]:
+    """What the head says, as parsing would: for a line whose middle turns out damaged."""
+    names = ("type", "timestamp", "run_id", "seq", "call_id", "step_id")
+    fields: dict[str, Any] = {
+        name: None if value is None else value.decode() for name, value in zip(names, found.groups(), strict=True)
+    }
+    return {"v": 1, **fields, "seq": int(found[SEQ]), "payload": {}}

@@ -227,8 +227,14 @@ def _add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., A
     return shell
 
 
-def reading(names: tuple[str, ...], **options: Any) -> Reading:
-    """The traces that a command was given: files, or stdin. Raises TraceError where stdin is a terminal."""
-    if not names and streams.is_terminal(0):
+def expect_input() -> None:
+    """Raises TraceError where nothing but a keyboard is on stdin."""
+    if streams.is_terminal(0):
         raise TraceError("no FILE, and standard input is a terminal", "name a trace: trace COMMAND run.jsonl")
+
+
+def reading(names: tuple[str, ...], **options: Any) -> Reading:
+    """The traces that a command was given: files, or stdin."""
+    if not names:
+        expect_input()
     return Reading(names or (streams.STDIN,), say=talk, **options)

@@ -70,11 +70,16 @@ class Reading:
         lines = _Lines(label, blocks)
         problems = _Problems(label, self._say)
         strict, head = self._strict, line.head
+
+        def damaged(event: Event, bad: BadLine) -> None:
+            self.bad += 1
+            problems.note(event.line, bad, "its payload is lost")
+
         started = self.count
         for raw in lines:
             known = None if strict else head(raw)
             if known:
-                yield Event(raw, known, None, name, lines.number, lines.offset, self.count)
+                yield Event(raw, known, None, name, lines.number, lines.offset, self.count, damaged)
                 self.count += 1
             elif raw.strip():
                 pieces = list(line.unglue(raw))
@@ -164,12 +169,12 @@ class _Problems:
         self._glued = 0
         self._hints: dict[str, None] = {}
 
-    def note(self, number: int, bad: BadLine) -> None:
+    def note(self, number: int, bad: BadLine, outcome: str = "skipped") -> None:
         self._bad += 1
         if bad.hint:
             self._hints[bad.hint] = None
         if self._bad <= SHOWN:
-            self._say(f"{self._label}:{number}: {bad.reason}; skipped")
+            self._say(f"{self._label}:{number}: {bad.reason}; {outcome}")
 
     def note_torn(self, number: int, size: int) -> None:
         self._say(f"{self._label}:{number}: torn last line, {size} bytes: the writer was cut off")

@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import orjson
-
 from trace_cli import line, streams
 from trace_cli.event import Event
 from trace_cli.run_errors import Error
@@ -52,12 +50,12 @@ class JSONL:
     def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
         count = 0
         for row in rows:
-            self._out.write(orjson.dumps(row))
+            self._out.write(line.dump(row))
             count += 1
         return count
 
     def value(self, value: object) -> None:
-        self._out.write(orjson.dumps(value))
+        self._out.write(line.dump(value))
 
 
 def _place(event: Event) -> dict[str, Any]:
@@ -211,4 +209,4 @@ def _failed(event: Event) -> bool:
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else visible(value if isinstance(value, str) else orjson.dumps(value).decode())
+    return "" if value is None else visible(value if isinstance(value, str) else line.dump(value).decode())

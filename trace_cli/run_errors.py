@@ -17,9 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from trace_cli import message
+from trace_cli import line, message
 from trace_cli.event import Event
 from trace_cli.text import compact
 
@@ -253,11 +251,7 @@ class _RequestKey(bytes):
 
 def _request_key(request: Event) -> _RequestKey:
     body = request.payload.get("body")
-    try:
-        text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # numbers beyond 64 bits, lone surrogates
-        text = repr(body).encode("utf-8", "backslashreplace")
-    return _RequestKey(f"{request.payload.get('url')}\0".encode() + text)
+    return _RequestKey(line.dump([request.payload.get("url"), body]))
 
 
 def _may_be_retried(kind: str, status: Any) -> bool:

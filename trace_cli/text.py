@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-import orjson
+from trace_cli.line import dump
 
 # C0 but tab and newline, DEL, C1, and the marks that turn the direction of what follows.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -34,7 +34,4 @@ def compact(value: Any, limit: int = 200) -> str:
 def _json(value: Any, limit: int) -> str:
     if isinstance(value, str):
         value = value[: limit + 1]
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # a lone surrogate, or a number beyond 64 bits
-        return repr(value)
+    return dump(value).decode()

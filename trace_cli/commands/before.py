@@ -39,4 +39,4 @@ def command(
         for event in question.events(window.before, size, selection):
             results.event(event, src=True)
             found += 1
-    return question.trace.status(found)
+    return question.status(found)

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
-import orjson
 
-from trace_cli import params, render
+from trace_cli import line, params, render
 from trace_cli.event import Event
 from trace_cli.selection import Selection, select
 from trace_cli.view import View
@@ -28,9 +27,15 @@ def count_by(events: Iterable[Event], field: Callable[[Event], Any]) -> Iterator
 
     Memory: one entry for each value.
     """
-    counts = Counter(orjson.dumps(field(event), option=orjson.OPT_SORT_KEYS) for event in events)
-    for value, count in counts.most_common():
-        yield {"value": orjson.loads(value), "count": count}
+    counts: Counter[bytes] = Counter()
+    values: dict[bytes, Any] = {}
+    for event in events:
+        value = field(event)
+        key = line.dump(value)
+        values.setdefault(key, value)
+        counts[key] += 1
+    for key, count in counts.most_common():
+        yield {"value": values[key], "count": count}
 
 
 @params.command(__doc__)
