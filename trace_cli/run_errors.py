@@ -160,7 +160,7 @@ class RunErrors:
                 self._recover(key)
             elif call_id in self._told_calls or self._told_tools[tool]:
                 self._told_calls.add(call_id)
-                self._told_tools[tool] -= 1
+                self._told_tools[tool] = max(0, self._told_tools[tool] - 1)
             else:
                 self._told_calls.add(call_id)
                 found += self._keep(Error(event, "tool_result", compact(text), tool, None, key))
@@ -187,8 +187,8 @@ class RunErrors:
         return []
 
     def _model_response(self, event: Event) -> list[Error]:
+        request = self._open.pop(event.call_id, None) if event.call_id else None
         if event.call_id:
-            self._open.pop(event.call_id, None)
             if attempts := self._attempts.pop(event.call_id, None):
                 for error in attempts.errors:
                     self._waiting.pop(error.event.index, None)
@@ -197,9 +197,8 @@ class RunErrors:
         if b"error" not in event.raw:
             return []
         for tool, text in message.response_errors(_body(event)):
-            return self._keep(
-                Error(event, "response", compact(text), tool, None, ("tool", tool) if tool else None)
-            )
+            key = ("tool", tool) if tool else request and _request_key(request)
+            return self._keep(Error(event, "response", compact(text), tool, None, key))
         return []
 
     def _tool_called(self, event: Event) -> list[Error]:
