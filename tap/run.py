@@ -1,0 +1,140 @@
+"""A run: one execution of an agent, its numbering, and how it ended."""
+
+import os
+import sys
+import threading
+import time
+import traceback
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, Self
+
+from . import event, guard
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .tap import Tap
+
+_LIBRARIES = ("anthropic", "openai", "httpx", "httpx2")
+
+
+class Run:
+    """The numbering and the outcome of one run. `seq` belongs to whoever holds the sink's lock."""
+
+    def __init__(self, run_id: str | None, name: str | None, metadata: object, parent_run_id: str | None) -> None:
+        self.given_id = run_id
+        self.run_id = event.safe(run_id) if run_id else event.new_run_id()
+        self.name = name
+        self.metadata = metadata
+        self.parent_run_id = parent_run_id
+        self.pid = os.getpid()
+        self.started = time.perf_counter()
+        self.seq = 0
+        self.dropped = 0
+        self.announced = False
+        self.ended = False
+        self.failure: BaseException | None = None
+        self.lock = threading.Lock()
+
+    def opening(self, version: str) -> dict[str, Any]:
+        """Return the payload of `run.started`."""
+        versions: dict[str, Any] = {"agenttap": version, "python": ".".join(map(str, sys.version_info[:3]))}
+        for library in _LIBRARIES:
+            if (module := sys.modules.get(library)) is not None:
+                versions[library] = getattr(module, "__version__", None)
+        return {
+            "name": self.name,
+            "metadata": self.metadata,
+            "parent_run_id": self.parent_run_id,
+            "pid": self.pid,
+            "hostname": os.uname().nodename,
+            "versions": versions,
+        }
+
+    def closing(self) -> dict[str, Any]:
+        """Return the payload of `run.ended`, but for the counts that only the sink knows."""
+        failure = self.failure
+        return {
+            "status": "ok" if failure is None else "error",
+            "error": None if failure is None else error_text(failure),
+            "exception": None if failure is None else exception(failure),
+            "duration_ms": round((time.perf_counter() - self.started) * 1000, 3),
+        }
+
+
+def error_text(error: BaseException) -> str:
+    """Return what an exception says, or the name of its type when it says nothing."""
+    return guard.text(error) or type(error).__name__
+
+
+def exception(error: BaseException) -> dict[str, Any]:
+    """Return `{"type", "traceback"}` of an exception, the traceback as Python prints it, causes included."""
+    lines = guard.attempt(traceback.format_exception, error, default=[], quiet=True)
+    return {"type": type(error).__qualname__, "traceback": "".join(lines)}
+
+
+def is_failure(error: BaseException | None) -> bool:
+    """Say whether leaving a block with `error` is a failure: `sys.exit(0)` and closing a generator are none."""
+    if isinstance(error, SystemExit):
+        return error.code not in (None, 0)
+    return error is not None and not isinstance(error, GeneratorExit)
+
+
+class Active:
+    """A run while its `with` block lasts, and those around it."""
+
+    def __init__(self, tap: "Tap", run: Run, outer: "Active | None") -> None:
+        self.tap = tap
+        self.run = run
+        self.outer = outer
+
+
+_active: ContextVar[Active | None] = ContextVar("agenttap_run", default=None)
+
+
+def active(tap: "Tap") -> Run | None:
+    """Return the innermost run of `tap` that this thread or task is in."""
+    here = _active.get()
+    while here is not None and here.tap is not tap:
+        here = here.outer
+    return None if here is None else here.run
+
+
+class RunBlock:
+    """What `tap.run()` returns: a context manager, also for `async with`, whose value is itself."""
+
+    def __init__(self, tap: "Tap", run_id: str | None, name: str | None, metadata: object) -> None:
+        self._tap = tap
+        self._arguments = (run_id, name, metadata)
+        self._run: Run | None = None
+        self._token: Token[Active | None] | None = None
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id, known once the block is entered."""
+        return None if self._run is None else self._run.run_id
+
+    def __enter__(self) -> Self:
+        self._run = Run(*self._arguments, self._tap.parent_run_id())
+        self._token = _active.set(Active(self._tap, self._run, _active.get()))
+        guard.attempt(self._tap.announce, self._run)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        if self._run is not None:
+            run = self._tap.heir(self._run)
+            guard.attempt(self._tap.end_run, run, error if is_failure(error) else None)
+        if self._token is not None:
+            # A generator may be closed in another context than it was started in.
+            guard.attempt(_active.reset, self._token, quiet=True)
+            self._token = None
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self.__exit__(kind, error, trace)

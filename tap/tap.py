@@ -1,0 +1,368 @@
+"""Tap: the front door. Everything that an agent calls is here."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+from . import clients, event, guard, hooks, step
+from . import redact as redaction
+from .jsonable import dumps
+from .output import Callback, File, Output
+from .run import Run, RunBlock, active, error_text, exception
+from .sink import DRAIN, Record, Sink
+from .tools import Call, Calls, ToolBlock, recorded
+from .transport import Flight
+
+Client = TypeVar("Client")
+Function = TypeVar("Function", bound=Callable[..., Any])
+Work = Callable[[], tuple[str, dict[str, Any]]]
+Redact = Callable[[bytes], bytes]
+
+OUTPUT_VARIABLE = "AGENTTAP_OUTPUT"
+PARENT_VARIABLE = "AGENTTAP_PARENT_RUN_ID"
+DISABLED_VARIABLE = "AGENTTAP_DISABLED"
+_STILL_IN_FLIGHT = ("cancelled", "Closed", "the tap was closed while the response was still coming")
+_HEAD = 200  # bytes that a head takes, about
+_SMALL = 4096  # bytes; what is kept of a payload that is too large
+
+
+class Tap:
+    """Records what an agent sends to its model, and what its tools answer, as JSONL (see trace-events(5)).
+
+    `output_path` is a file that is appended to; it and its folders are made with the first event. `writer` is
+    called with each line as `bytes` instead, on a thread of the tap's own. Without either, AGENTTAP_OUTPUT names
+    the file. `name`, `run_id` and `metadata` describe the default run, which lasts until `close`; `run_id` is a
+    UUIDv7 unless given.
+
+    `blocking=False` leaves all writing to the tap's thread. `redact` maps the JSON of a payload to the JSON to be
+    written; None turns that off, except for credential headers. A payload above `max_event_bytes` keeps its
+    small values only.
+
+    Nothing here raises into the agent but for mistakes of wiring: ValueError for no output or two, TypeError from
+    `wrap` for something that is no client.
+    """
+
+    def __init__(
+        self,
+        output_path: str | os.PathLike[str] | None = None,
+        writer: Callable[[bytes], object] | None = None,
+        *,
+        name: str | None = None,
+        run_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        blocking: bool = True,
+        redact: Redact | None = redaction.default,
+        max_event_bytes: int = 40 << 20,
+    ) -> None:
+        self.disabled = os.environ.get(DISABLED_VARIABLE, "") not in ("", "0")
+        self.closed = False
+        self.redact = redact
+        self.max_event_bytes = max_event_bytes
+        self.in_flight: dict[str, Flight] = {}  # by call_id
+        self.subclasses: dict[Any, type] = {}  # made by clients.py, which keeps them here
+        self.sink = Sink(_output(output_path, writer, self.disabled), blocking=blocking)
+        self._default = Run(run_id, name, metadata, os.environ.get(PARENT_VARIABLE) or None)
+        self._heirs: dict[str, Run] = {}  # in a forked child: by run_id of the parent's run, the child's own
+        self._calls = Calls()
+        if not self.disabled:
+            hooks.add(self)
+
+    # --- model calls -------------------------------------------------------------------------------------------
+
+    def wrap(self, client: Client) -> Client:
+        """Record every HTTP exchange of an SDK's client, and return that same client.
+
+        Takes `anthropic.Anthropic` and `AsyncAnthropic`, other SDK clients built on httpx or httpx2 (OpenAI's
+        among them), and httpx clients themselves. Clones made with `with_options` are covered, unless they are
+        given an `http_client` of their own. Wrapping twice is as once. Raises TypeError for anything else.
+        """
+        if not self.disabled:
+            clients.wrap(self, client)
+        return client
+
+    # --- tool calls --------------------------------------------------------------------------------------------
+
+    def record_tool_call(self, tool_name: str, args: object = None, *, call_id: str | None = None) -> str:
+        """Record that a tool is about to run; return the call's id, made up unless given."""
+        own = str(call_id) if call_id is not None else event.new_id("call")
+        guard.attempt(self._tool_called, tool_name, args, own)
+        return own
+
+    def record_tool_result(
+        self, tool_name: str, result: object = None, error: object = None, *, call_id: str | None = None
+    ) -> None:
+        """Record what a tool returned, or the error it ended in: text, an exception, or anything else but None.
+
+        The call it belongs to is the one with `call_id`; without it, the latest open call of that tool in this
+        thread or task; else the only open call of that tool; else none.
+        """
+        guard.attempt(self._tool_result, tool_name, result, error, call_id)
+
+    def tool_call(self, tool_name: str, args: object = None, *, call_id: str | None = None) -> ToolBlock:
+        """Return a context manager (`with` or `async with`) around one tool call; set its `result` or `error`."""
+        return ToolBlock(self, tool_name, args, call_id)
+
+    @overload
+    def tool(self, function: Function, /) -> Function: ...
+
+    @overload
+    def tool(self, function: None = None, /, *, name: str | None = None) -> Callable[[Function], Function]: ...
+
+    def tool(self, function: Any = None, /, *, name: str | None = None) -> Any:
+        """Decorate a tool, as `@tap.tool` or `@tap.tool(name=...)`: each call and its outcome are recorded.
+
+        For plain and async functions, generators and async generators (whose result is the list of what they
+        gave). Arguments are recorded by name. An exception is recorded and goes on unchanged.
+        """
+        if function is None:
+            return lambda wanted: recorded(self, wanted, name)
+        return recorded(self, function, name)
+
+    # --- runs and other events ---------------------------------------------------------------------------------
+
+    def run(
+        self, name: str | None = None, metadata: Mapping[str, Any] | None = None, *, run_id: str | None = None
+    ) -> RunBlock:
+        """Return a context manager (`with` or `async with`) around one run: one task of an agent.
+
+        Whatever is recorded inside, in this thread or task and those it starts, belongs to that run. An exception
+        that leaves the block is the run's error, and goes on unchanged. The manager's `run_id` is the run's.
+        """
+        return RunBlock(self, run_id, name, metadata)
+
+    def step(self, name: str, **attributes: Any) -> step.StepBlock:
+        """Return a context manager (`with` or `async with`) around one step of a run; steps may be nested.
+
+        Events inside name it in their `step_id`. An exception that leaves the block is the step's error.
+        """
+        return step.StepBlock(self, name, attributes)
+
+    def record(self, type: str, /, **payload: Any) -> None:
+        """Record an event of any type; types are dotted lower case by convention."""
+        guard.attempt(self._record, type, payload)
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run that this thread or task is in."""
+        return self.current_run().run_id
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make a child process's run name this one as its parent.
+
+        The tap does not touch `os.environ` itself: that would be seen by everything in this process, whichever
+        run it is in. Pass them on: `subprocess.run(..., env=os.environ | tap.environment())`.
+        """
+        return {PARENT_VARIABLE: self.run_id}
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    def flush(self, timeout: float = DRAIN) -> bool:
+        """Wait until everything so far is written; False if that took longer than `timeout` seconds."""
+        return bool(guard.attempt(self.sink.flush, timeout, default=False))
+
+    def close(self) -> None:
+        """End the default run and write what is left, for 2 seconds at most. Later events are not recorded."""
+        if self.closed:
+            return
+        guard.attempt(self._close)
+        self.closed = True
+        guard.attempt(hooks.remove, self)
+
+    def stats(self) -> dict[str, int | float]:
+        """Return counts of events `written` and `dropped`, `queued_bytes`, and `longest_wait_ms` of a caller."""
+        return {
+            "written": self.sink.written,
+            "dropped": self.sink.dropped,
+            "queued_bytes": self.sink.queued_bytes,
+            "longest_wait_ms": round(self.sink.longest_wait * 1000, 3),
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            guard.attempt(self.end_run_uncaught, error)
+        self.close()
+
+    # --- used by the tap's own parts ---------------------------------------------------------------------------
+
+    def parent_run_id(self) -> str | None:
+        """Return what a new run names as its parent: the run around it, if there is one in this thread or task."""
+        around = active(self)
+        return around.run_id if around is not None else os.environ.get(PARENT_VARIABLE) or None
+
+    def heir(self, run: Run) -> Run:
+        """Return `run`, or in a forked child the run that stands for it there."""
+        if run.pid == os.getpid():
+            return run
+        own = self._heirs.get(run.run_id)
+        if own is None:
+            own = self._heirs.setdefault(run.run_id, Run(None, run.name, run.metadata, run.run_id))
+        return own
+
+    def announce(self, run: Run) -> None:
+        """Write `run.started`, unless that is done. May raise."""
+        # With a limit: a signal handler may have interrupted this very block.
+        if run.announced or not run.lock.acquire(timeout=0.05):
+            return
+        try:
+            if not run.announced:
+                from . import __version__
+
+                self.put(run, "run.started", run.opening(__version__))
+                run.announced = True
+                hooks.before_multiprocessing_exit(self)
+        finally:
+            run.lock.release()
+
+    def end_run(self, run: Run, error: BaseException | None) -> None:
+        """Write `run.ended`, once, if `run.started` was written by this process. May raise."""
+        if run.ended or not run.announced or run.pid != os.getpid():
+            return
+        run.ended = True
+        run.failure = error or run.failure
+        self.put(run, "run.ended", run.closing(), counts=True)
+
+    def end_run_uncaught(self, error: BaseException) -> None:
+        """End the default run with an exception that nobody caught. May raise."""
+        run = self._base()
+        self.announce(run)
+        self.end_run(run, error)
+
+    def thread_failed(self, error: BaseException) -> None:
+        """Note that a thread died of an exception: the default run did not go well, though it goes on."""
+        run = self._base()
+        run.failure = run.failure or error
+
+    def after_fork(self) -> None:
+        """Become the tap of a forked child: nothing of its parent's is written here."""
+        self.sink.reset()
+        self._calls.reset()
+        self.in_flight = {}
+        self._heirs = {}
+        if not self._default.announced:
+            # The parent had not begun: this run is as much the child's as the parent's.
+            self._default = Run(None, self._default.name, self._default.metadata, self._default.parent_run_id)
+
+    def current_run(self) -> Run:
+        """Return the run that this thread or task is in."""
+        return self.heir(active(self) or self._default)
+
+    def current_step(self) -> str | None:
+        """Return the id of the step that this thread or task is in."""
+        return step.active(self)
+
+    def put(
+        self,
+        run: Run,
+        type: str,
+        payload: dict[str, Any],
+        call_id: str | None = None,
+        step_id: str | None = None,
+        *,
+        counts: bool = False,
+    ) -> None:
+        """Record one event. May raise, when the payload or the environment is stranger than was thought of."""
+        if self._off():
+            return
+        if type != "run.started":
+            self.announce(run)
+        safe_type = event.safe(type)
+        safe_id = None if call_id is None else event.safe(call_id)
+        original = {k: v for k, v, s in (("type", type, safe_type), ("call_id", call_id, safe_id)) if v != s}
+        if type == "run.started" and run.given_id is not None and run.given_id != run.run_id:
+            original["run_id"] = run.given_id
+        raw = self._encode(payload | {"original": original} if original else payload)
+        self.sink.put(Record(run, safe_type, safe_id, step_id, raw, len(raw) + _HEAD, counts=counts))
+
+    def put_later(
+        self,
+        run: Run,
+        call_id: str,
+        step_id: str | None,
+        work: Callable[[], tuple[str, dict[str, Any]]],
+        size: int,
+    ) -> None:
+        """Record an event whose type and payload `work` makes on the writer thread. Takes no locks.
+
+        `size` is what was counted with `sink.hold` for it.
+        """
+
+        def later() -> tuple[str, bytes]:
+            type, payload = work()
+            return type, self._encode(payload)
+
+        if not self.closed:
+            self.sink.put_from_finaliser(
+                Record(run, "", call_id, step_id, b"", size, later=later, timestamp=event.now())
+            )
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _base(self) -> Run:
+        return self.heir(self._default)
+
+    def _encode(self, payload: dict[str, Any]) -> bytes:
+        raw = dumps(payload)
+        if len(raw) > self.max_event_bytes:
+            kept = {key: value for key, value in payload.items() if len(dumps(value)) <= _SMALL}
+            raw = dumps(kept | {"truncated": True, "bytes": len(raw)})
+        return self.redact(raw) if self.redact is not None else raw
+
+    def _off(self) -> bool:
+        if self.disabled:
+            return True
+        if self.closed:
+            guard.tell(f"closed {id(self)}", "the tap is closed: events are no longer recorded")
+        return self.closed
+
+    def _record(self, type: str, payload: dict[str, Any]) -> None:
+        self.put(self.current_run(), type, payload, None, self.current_step())
+
+    def _tool_called(self, tool_name: str, args: object, call_id: str) -> None:
+        run = self.current_run()
+        self._calls.add(Call(tool_name, call_id, run))
+        self.put(run, "tool.called", {"tool_name": tool_name, "args": args}, call_id, self.current_step())
+
+    def _tool_result(self, tool_name: str, result: object, error: object, call_id: str | None) -> None:
+        call = self._calls.take(tool_name, call_id)
+        raised = error if isinstance(error, BaseException) else None
+        payload = {
+            "tool_name": tool_name,
+            "result": result,
+            "error": error_text(raised) if raised else error if error is None else guard.text(error),
+            "exception": exception(raised) if raised else None,
+            "duration_ms": round((time.perf_counter() - call.started) * 1000, 3) if call else None,
+        }
+        run = self.heir(call.run) if call else self.current_run()
+        self.put(run, "tool.result", payload, call.call_id if call else call_id, self.current_step())
+
+    def _close(self) -> None:
+        for flight in list(self.in_flight.values()):
+            guard.attempt(flight.end, _STILL_IN_FLIGHT)
+        run = self._base()
+        self.end_run(run, None)
+        self.sink.close()
+
+
+def _output(
+    output_path: str | os.PathLike[str] | None, writer: Callable[[bytes], object] | None, disabled: bool
+) -> Output:
+    if output_path is not None and writer is not None:
+        raise ValueError("Tap takes output_path= or writer=, not both")
+    if writer is not None:
+        if not callable(writer):
+            raise ValueError("Tap(writer=...) takes a function that is called with each line as bytes")
+        return Callback(writer)
+    path = output_path if output_path is not None else os.environ.get(OUTPUT_VARIABLE) or None
+    if path is None and not disabled:
+        raise ValueError(
+            'Tap has nowhere to write: pass output_path="runs/run.jsonl" or writer=callable, '
+            f"or set {OUTPUT_VARIABLE}"
+        )
+    return File(path or os.devnull)

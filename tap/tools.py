@@ -1,0 +1,207 @@
+"""Tool calls: which result belongs to which call, the `with` block and the decorator."""
+
+import functools
+import inspect
+import threading
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
+
+from . import guard
+from .run import Run, is_failure
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .tap import Tap
+
+MAX_OPEN = 10_000  # calls whose result never came; past it the oldest are forgotten
+MAX_ITEMS = 1_000  # results of a generator that are recorded
+
+
+class Call:
+    """A tool call that has no result yet."""
+
+    def __init__(self, tool_name: str, call_id: str, run: Run) -> None:
+        self.tool_name = tool_name
+        self.call_id = call_id
+        self.run = run
+        self.started = time.perf_counter()
+        self.open = True
+
+
+# The calls made in this thread or task, or before it by what started it, oldest first.
+_made: ContextVar[tuple[Call, ...]] = ContextVar("agenttap_calls", default=())
+
+
+class Calls:
+    """The open calls of one tap."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Call] = {}
+        self._lock = threading.Lock()
+
+    def reset(self) -> None:
+        """Start afresh in a forked child."""
+        self._lock = threading.Lock()
+        self._open = {}
+
+    def add(self, call: Call) -> None:
+        with self._lock:
+            self._open[call.call_id] = call
+            if len(self._open) > MAX_OPEN:
+                self._open.pop(next(iter(self._open)))
+        _made.set((*(made for made in _made.get() if made.open), call))
+
+    def take(self, tool_name: str, call_id: str | None) -> Call | None:
+        """Close and return the call that a result of this tool belongs to, or None if that cannot be told.
+
+        It is the one with `call_id`; without an id, the latest open call of this tool in this thread or task;
+        else the only open call of this tool anywhere.
+        """
+        with self._lock:
+            call = self._open.get(call_id) if call_id is not None else self._latest(tool_name)
+            if call is not None:
+                call.open = False
+                del self._open[call.call_id]
+            return call
+
+    def _latest(self, tool_name: str) -> Call | None:
+        for made in reversed(_made.get()):
+            if made.open and made.tool_name == tool_name and self._open.get(made.call_id) is made:
+                return made
+        same = [call for call in self._open.values() if call.tool_name == tool_name]
+        return same[0] if len(same) == 1 else None
+
+
+class ToolBlock:
+    """What `tap.tool_call()` returns: a context manager, also for `async with`, whose value is itself.
+
+    Set `result`, or `error` (text or an exception), inside the block. An exception that leaves the block is the
+    error, and goes on unchanged.
+    """
+
+    def __init__(self, tap: "Tap", tool_name: str, args: object, call_id: str | None) -> None:
+        self.result: Any = None
+        self.error: Any = None
+        self.call_id = call_id
+        self._tap = tap
+        self._tool_name = tool_name
+        self._args = args
+
+    def __enter__(self) -> Self:
+        self.call_id = self._tap.record_tool_call(self._tool_name, self._args, call_id=self.call_id)
+        self._args = None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        told = error if is_failure(error) else self.error
+        self._tap.record_tool_result(self._tool_name, self.result, told, call_id=self.call_id)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def recorded(tap: "Tap", function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
+    """Return `function` with its calls recorded; what it is (async, generator) stays so."""
+    tool_name = name or getattr(function, "__name__", None) or type(function).__name__
+    signature = guard.attempt(inspect.signature, function, quiet=True)
+
+    def block(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ToolBlock:
+        return ToolBlock(tap, tool_name, guard.attempt(_named, signature, args, kwargs, quiet=True), None)
+
+    if inspect.isasyncgenfunction(function):
+
+        @functools.wraps(function)
+        async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            with block(args, kwargs) as call:
+                items = call.result = _Items()
+                inner: AsyncGenerator[Any, Any] = function(*args, **kwargs)
+                try:
+                    async for item in inner:
+                        items.add(item)
+                        yield item
+                finally:
+                    await inner.aclose()
+
+    elif inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with block(args, kwargs) as call:
+                items = call.result = _Items()
+                return (yield from _Listening(function(*args, **kwargs), items))
+
+    elif inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with block(args, kwargs) as call:
+                call.result = await function(*args, **kwargs)
+                return call.result
+
+    else:
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with block(args, kwargs) as call:
+                call.result = function(*args, **kwargs)
+                return call.result
+
+    return wrapper
+
+
+def _named(signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments by name; those that fit none by number, as the function will complain itself."""
+    try:
+        assert signature is not None
+        bound = signature.bind(*args, **kwargs)
+    except (TypeError, AssertionError):
+        return {str(number): value for number, value in enumerate(args)} | kwargs
+    named: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            named |= value
+        elif not (name in ("self", "cls") and not named):
+            named[name] = value
+    return named
+
+
+class _Items(list[Any]):
+    """What a generator gave, up to MAX_ITEMS."""
+
+    def add(self, item: Any) -> None:
+        if len(self) < MAX_ITEMS:
+            self.append(item)
+        elif len(self) == MAX_ITEMS:
+            self.append("…")
+
+
+class _Listening(Generator[Any, Any, Any]):
+    """A generator that passes everything on to another and keeps what comes out."""
+
+    def __init__(self, inner: Generator[Any, Any, Any], items: _Items) -> None:
+        self._inner = inner
+        self._items = items
+
+    def send(self, value: Any) -> Any:
+        item = self._inner.send(value)
+        self._items.add(item)
+        return item
+
+    def throw(self, *args: Any) -> Any:
+        item = self._inner.throw(*args)
+        self._items.add(item)
+        return item
+
+    def close(self) -> None:
+        self._inner.close()

@@ -1,0 +1,248 @@
+"""The transports that an HTTP client gets while it is wrapped: they pass everything on and listen.
+
+This is the only code between the agent and the network. Chunks go to the agent as they come; what is kept is a
+reference to each. Nothing is read that the agent does not read.
+"""
+
+import functools
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+from . import event, guard
+from .exchange import Exchange, body_value, classify, request_payload, result
+from .run import error_text
+
+if TYPE_CHECKING:
+    from .tap import Tap
+
+LIBRARIES = ("httpx", "httpx2")
+_CANCELLED = {"CancelledError", "Cancelled", "GeneratorExit", "KeyboardInterrupt", "SystemExit"}
+_TIMEOUT = {"TimeoutException", "TimeoutError"}
+
+
+class Flight:
+    """One exchange while it happens, and the tap that records it."""
+
+    def __init__(self, tap: "Tap", request: Any) -> None:
+        body, value = _request_body(request)
+        family, provider = classify(request.method, request.url.path, body)
+        self._tap = tap
+        self._run = tap.current_run()
+        self._step_id = tap.current_step()
+        self._call_id = event.new_id(family)
+        self._held = 0
+        self.exchange = Exchange(family, provider)
+        payload = request_payload(self.exchange, request.method, str(request.url), request.headers, value)
+        tap.put(self._run, f"{family}.request", payload, self._call_id, self._step_id)
+        tap.in_flight[self._call_id] = self
+
+    def answered(self, response: Any) -> bool:
+        """Note the response's head; False if its body is here already, and the exchange over."""
+        exchange = self.exchange
+        exchange.status = response.status_code
+        exchange.headers = dict(response.headers)
+        content = getattr(response, "_content", None)
+        if content is None:
+            self._tap.sink.start()  # the end may come in a finaliser, which must not start threads
+            return True
+        exchange.decoded = True
+        self.chunk(content)
+        self.end(None)
+        return False
+
+    def chunk(self, data: bytes) -> None:
+        """Keep a piece of the body, if there is room."""
+        exchange = self.exchange
+        size = len(data)
+        if exchange.first is None:
+            exchange.first = event.clock()
+        exchange.size += size
+        if exchange.kept < exchange.size - size or exchange.size > self._tap.max_event_bytes:
+            return  # what is kept is the beginning, without holes
+        if self._tap.sink.hold(size):
+            self._held += size
+            exchange.kept += size
+            exchange.chunks.append(data)
+
+    def end(self, failure: tuple[str, str, str] | None) -> None:
+        """Record how the exchange ended, the first time this is called.
+
+        With a `failure` this may run in a finaliser, inside any code of this very thread: then it takes no locks.
+        """
+        if self._tap.in_flight.pop(self._call_id, None) is None:
+            return
+        exchange = self.exchange
+        exchange.end(failure)
+        if failure is not None or exchange.heavy:
+            self._tap.put_later(self._run, self._call_id, self._step_id, self._result, self._held)
+            return
+        kind, payload = self._result()
+        self._tap.sink.release(self._held)
+        self._tap.put(self._run, kind, payload, self._call_id, self._step_id)
+
+    def _result(self) -> tuple[str, dict[str, Any]]:
+        done = result(self.exchange, self._tap.redact)
+        self.exchange.chunks = []
+        return done
+
+
+def failure(error: BaseException) -> tuple[str, str, str]:
+    """Return kind, class name and text of what ended an exchange."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    kind = "cancelled" if names & _CANCELLED else "timeout" if names & _TIMEOUT else "connection"
+    return kind, type(error).__name__, error_text(error)
+
+
+CLOSED = ("cancelled", "Closed", "the client closed the response before its end")
+
+
+def _request_body(request: Any) -> tuple[bytes | None, object]:
+    """Return the body's bytes, or None if it is only known while it is sent, and what to record of it."""
+    content = getattr(request, "_content", None)
+    if content is None:
+        library = sys.modules[_library(request)]
+        if isinstance(request.stream, library.ByteStream):  # bytes in memory, as after a redirect
+            content = b"".join(request.stream)
+        else:
+            length = request.headers.get("content-length", "")
+            return None, {"streamed": True, "bytes": int(length) if length.isdecimal() else None}
+    return content, body_value(content)
+
+
+def _library(thing: Any) -> str:
+    """Return the name of the HTTP library that a request or response comes from, also when it is subclassed."""
+    for kind in type(thing).__mro__:
+        name = kind.__module__.partition(".")[0]
+        if name in LIBRARIES:
+            return name
+    raise TypeError(f"not from {' or '.join(LIBRARIES)}: {type(thing).__module__}.{type(thing).__qualname__}")
+
+
+class SyncTransport:
+    """Stands before a client's transport for one request, or for good; everything else is the transport's own."""
+
+    def __init__(self, tap: "Tap", inner: Any) -> None:
+        self._tap = tap
+        self._inner = inner
+
+    def handle_request(self, request: Any) -> Any:
+        flight = None if self._tap.closed else guard.attempt(Flight, self._tap, request)
+        if flight is None:
+            return self._inner.handle_request(request)
+        try:
+            response = self._inner.handle_request(request)
+        except BaseException as exc:
+            guard.attempt(flight.end, failure(exc))
+            raise
+        guard.attempt(_listen, flight, response, "SyncByteStream")
+        return response
+
+    def __enter__(self) -> Any:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *args: Any) -> Any:
+        return self._inner.__exit__(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class AsyncTransport:
+    """The same for an async client."""
+
+    def __init__(self, tap: "Tap", inner: Any) -> None:
+        self._tap = tap
+        self._inner = inner
+
+    async def handle_async_request(self, request: Any) -> Any:
+        flight = None if self._tap.closed else guard.attempt(Flight, self._tap, request)
+        if flight is None:
+            return await self._inner.handle_async_request(request)
+        try:
+            response = await self._inner.handle_async_request(request)
+        except BaseException as exc:
+            guard.attempt(flight.end, failure(exc))
+            raise
+        guard.attempt(_listen, flight, response, "AsyncByteStream")
+        return response
+
+    async def __aenter__(self) -> Any:
+        await self._inner.__aenter__()
+        return self
+
+    async def __aexit__(self, *args: Any) -> Any:
+        return await self._inner.__aexit__(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def _listen(flight: Flight, response: Any, base: str) -> None:
+    if flight.answered(response):
+        response.stream = _tee(_library(response), base)(response.stream, flight)
+
+
+@functools.cache
+def _tee(library: str, base: str) -> Any:
+    """Return the stream class that passes a body on and listens, made for the library that will check its base."""
+    tee = _SyncTee if base == "SyncByteStream" else _AsyncTee
+    return type(tee.__name__.lstrip("_"), (tee, getattr(sys.modules[library], base)), {})
+
+
+class _SyncTee:
+    def __init__(self, inner: Any, flight: Flight) -> None:
+        self._inner = inner
+        self._flight = flight
+
+    def __iter__(self) -> Iterator[bytes]:
+        flight = self._flight
+        try:
+            for chunk in self._inner:
+                guard.attempt(flight.chunk, chunk)
+                yield chunk
+        except BaseException as exc:
+            guard.attempt(flight.end, failure(exc))
+            raise
+        guard.attempt(flight.end, None)
+
+    def close(self) -> None:
+        try:
+            self._inner.close()
+        finally:
+            guard.attempt(self._flight.end, CLOSED)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _AsyncTee:
+    def __init__(self, inner: Any, flight: Flight) -> None:
+        self._inner = inner
+        self._flight = flight
+
+    # An async generator: httpx2 closes nothing else.
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        flight = self._flight
+        inner = self._inner.__aiter__()
+        try:
+            async for chunk in inner:
+                guard.attempt(flight.chunk, chunk)
+                yield chunk
+        except BaseException as exc:
+            guard.attempt(flight.end, failure(exc))
+            raise
+        finally:
+            if isinstance(inner, AsyncGenerator):
+                await inner.aclose()
+        guard.attempt(flight.end, None)
+
+    async def aclose(self) -> None:
+        try:
+            await self._inner.aclose()
+        finally:
+            guard.attempt(self._flight.end, CLOSED)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
