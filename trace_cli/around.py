@@ -59,8 +59,7 @@ class Around:
         self._sources.append(given)
         found = []
         for event in given:
-            placed = "_src" in event.fields
-            if not placed and not (files and event.seq is not None):
+            if not event.carried and not (files and event.seq is not None):
                 raise TraceError(
                     f"stdin:{event.line}: an anchor needs its _src, or a FILE to find its run_id and seq in",
                     f"trace filter --src … FILE | trace {self._command}, or: trace {self._command} FILE",

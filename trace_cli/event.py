@@ -128,13 +128,15 @@ class Event:
         return {key: value for key, value in self.fields.items() if key not in HEAD_KEYS}
 
     @property
+    def carried(self) -> dict[str, Any] | None:
+        """The `_src` that an earlier command put into the line, or None."""
+        found = self.fields.get("_src") if b'"_src"' in self.raw[-4096:] else None
+        return found if isinstance(found, dict) and isinstance(found.get("file"), str) else None
+
+    @property
     def src(self) -> dict[str, Any]:
         """Where the event stands: `file`, `line`, `offset`. A line that carries its `_src` keeps it."""
-        if b'"_src"' in self.raw[-4096:]:
-            found = self.fields.get("_src")
-            if isinstance(found, dict) and isinstance(found.get("file"), str):
-                return found
-        return {"file": self.file, "line": self.line, "offset": self.offset}
+        return self.carried or {"file": self.file, "line": self.line, "offset": self.offset}
 
     @property
     def tool_name(self) -> str | None:

@@ -43,8 +43,8 @@ class JSONL:
         raw = event.raw
         if error and b'"_error"' not in raw[-4096:]:
             raw = line.splice(raw, _error=error.row())
-        if src and event.src == _place(event):
-            raw = line.splice(raw, _src=_place(event))
+        if src and not event.carried:
+            raw = line.splice(raw, _src=event.src)
         self._out.write(raw)
 
     def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
@@ -56,10 +56,6 @@ class JSONL:
 
     def value(self, value: object) -> None:
         self._out.write(line.dump(value))
-
-
-def _place(event: Event) -> dict[str, Any]:
-    return {"file": event.file, "line": event.line, "offset": event.offset}
 
 
 COLORS = {"run": "blue", "step": "blue", "model": "cyan", "tool": "yellow", "http": "magenta"}

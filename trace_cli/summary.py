@@ -22,7 +22,7 @@ def _summary_of_request(event: Event) -> str:
     if not isinstance(body, Mapping):
         return f"{event.payload.get('method', '')} {event.payload.get('url', '')}".strip()
     messages = body.get("messages", body.get("input"))
-    size = f"{len(messages)} messages" if isinstance(messages, list) else ""
+    size = f"{len(messages)} message{'s'[: len(messages) != 1]}" if isinstance(messages, list) else ""
     attempt = event.payload.get("attempt")
     again = f"attempt {attempt}" if isinstance(attempt, int) and attempt > 1 else ""
     said = compact(message.last_sent(body))
