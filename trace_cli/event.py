@@ -12,6 +12,7 @@ from trace_cli.text import visible
 
 TYPE_KEYS = ("type", "event_type", "kind", "event")
 TIME_KEYS = ("timestamp", "ts", "time", "@timestamp")
+_LONG_NUMBER = re.compile(r"\d{9,}(\.\d+)?$")
 HEAD_KEYS = {"v", *TYPE_KEYS, *TIME_KEYS, "run_id", "seq", "call_id", "step_id", "_src", "_error"}
 
 
@@ -179,11 +180,12 @@ def seconds(timestamp: str | None) -> float | None:
     """Seconds since 1970 of a time as traces write it (RFC 3339, or a number of s, ms, µs or ns)."""
     if timestamp is None:
         return None
-    try:
-        found = datetime.fromisoformat(timestamp)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        pass
+    if not _LONG_NUMBER.match(timestamp):  # fromisoformat takes 1712123112345 for the year 1712
+        try:
+            found = datetime.fromisoformat(timestamp)
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            pass
     try:
         number = float(timestamp)
     except ValueError:
