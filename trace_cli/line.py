@@ -14,6 +14,8 @@ _HEAD = re.compile(
     rb'\{"v":1,"type":"([\w.:-]+)","timestamp":"([\w.:+-]+)","run_id":"([\w.:-]+)","seq":(\d+)'
     rb'(?:,"call_id":(?:"([\w.:-]+)"|null))?(?:,"step_id":(?:"([\w.:-]+)"|null))?,"payload":\{'
 )
+OWN = b'{"v":1,"type":"'
+_RESUMED = 100  # how often reading is taken up again on one damaged line, each time at the cost of the rest of it
 TYPE, TIMESTAMP, RUN_ID, SEQ, CALL_ID, STEP_ID = 1, 2, 3, 4, 5, 6
 _match = _HEAD.match
 
@@ -97,20 +99,29 @@ def unglue(raw: bytes) -> Iterator[tuple[int, bytes, dict[str, Any] | BadLine]]:
     rest = raw[start:]
     if not rest.strip():
         return
-    resume = rest.find(b'{"v":1,"type":"', 1)
-    if resume > 0:
-        tail = list(unglue(rest[resume:]))
-        if not any(isinstance(found, BadLine) for _, _, found in tail):
-            yield (
-                start,
-                rest[:resume],
-                BadLine(f"cut off after {resume} bytes, another event follows on the line"),
-            )
-            yield from ((start + resume + offset, piece, found) for offset, piece, found in tail)
-            return
+    resume, tail = _clean_tail(rest)
+    if tail:
+        yield start, rest[:resume], BadLine(f"cut off after {resume} bytes, another event follows on the line")
+        yield from (
+            (start + resume + first, rest[resume + first : resume + end], found) for first, end, found in tail
+        )
+        return
     if start:
         whole = BadLine(f"{len(rest)} bytes behind the last object are not JSON")
     yield start, rest, whole
+
+
+def _clean_tail(raw: bytes) -> tuple[int, list[tuple[int, int, dict[str, Any]]]]:
+    """Where the objects begin, the first in our own format, that fill `raw` up to its end; and those objects."""
+    start = 0
+    for _ in range(_RESUMED):
+        start = raw.find(OWN, start + 1)
+        if start < 0:
+            break
+        tail = list(_objects(raw[start:]))
+        if tail and not raw[start + tail[-1][1] :].strip():
+            return start, tail
+    return 0, []
 
 
 def _objects(raw: bytes) -> Iterator[tuple[int, int, dict[str, Any]]]:
