@@ -11,7 +11,7 @@ from trace_cli.errors import BadLine
 
 # The head of a canonical line (trace-events(5)): scalars without escapes, in one order, up to the payload.
 _HEAD = re.compile(
-    rb'\{"v":1,"type":"([\w.:-]+)","timestamp":"([\w.:+-]+)","run_id":"([\w.:-]+)","seq":(\d+)'
+    rb'\{"v":1,"type":"([\w.:-]+)","timestamp":"([\w.:+-]+)","run_id":"([\w.:-]+)","seq":(0|[1-9]\d{0,17})'
     rb'(?:,"call_id":(?:"([\w.:-]+)"|null))?(?:,"step_id":(?:"([\w.:-]+)"|null))?,"payload":\{'
 )
 OWN = b'{"v":1,"type":"'
@@ -25,11 +25,11 @@ _CUT_OFF = re.compile(r"Unterminated string|Expecting (value|',' delimiter|':' d
 def head(raw: bytes) -> re.Match[bytes] | None:
     """The head of a canonical line, or None: then parse it.
 
-    Checked are the head, the end (so that a cut-off line is none) and that no second object is glued on.
-    The middle is not: a damaged middle passes, and of a duplicate key the first counts.
+    Checked are the head, the end (so that a cut-off line is none) and that no second object is glued on, be it
+    to a line that was cut off. The middle is not: a damaged middle passes, and of a duplicate key the first counts.
     """
     found = _match(raw)
-    if found and raw.endswith((b"}}", b"}}\r")) and raw.find(b'}}{"') < 0:
+    if found and raw.endswith((b"}}", b"}}\r")) and raw.find(b'}}{"') < 0 and raw.find(OWN, 1) < 0:
         return found
     return None
 

@@ -77,7 +77,7 @@ class Reading:
 
         started = self.count
         for raw in lines:
-            known = None if strict else head(raw)
+            known = None if strict or not lines.terminated else head(raw)
             if known:
                 yield Event(raw, known, None, name, lines.number, lines.offset, self.count, damaged)
                 self.count += 1
