@@ -135,6 +135,12 @@ class Event:
         return found if isinstance(found, dict) and isinstance(found.get("file"), str) else None
 
     @property
+    def judged(self) -> dict[str, Any] | None:
+        """The `_error` that an earlier command put into the line, or None."""
+        found = self.fields.get("_error") if b'"_error"' in self.raw[-4096:] else None
+        return found if isinstance(found, dict) else None
+
+    @property
     def src(self) -> dict[str, Any]:
         """Where the event stands: `file`, `line`, `offset`. A line that carries its `_src` keeps it."""
         return self.carried or {"file": self.file, "line": self.line, "offset": self.offset}

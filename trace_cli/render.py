@@ -41,7 +41,7 @@ class JSONL:
 
     def event(self, event: Event, *, src: bool = False, error: Error | None = None) -> None:
         raw = event.raw
-        if error and b'"_error"' not in raw[-4096:]:
+        if error and not event.judged:
             raw = line.splice(raw, _error=error.row())
         if src and not event.carried:
             raw = line.splice(raw, _src=event.src)

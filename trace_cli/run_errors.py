@@ -90,8 +90,8 @@ class RunErrors:
         found = judge(self, event) if judge else []
         if not found and not event.own:
             found = self._keep(_foreign_error(event))
-        if not found and b'"_error"' in event.raw[-4096:]:
-            found = self._keep(_judged_before(event))
+        if not found and event.judged:
+            found = self._keep(_judged_before(event, event.judged))
         return found
 
     def finish(self) -> list[Error]:
@@ -277,9 +277,6 @@ def _foreign_error(event: Event) -> Error | None:
     return Error(event, "log", compact(said or f"level {level}"), tool, False) if bad else None
 
 
-def _judged_before(event: Event) -> Error | None:
+def _judged_before(event: Event, row: Mapping[str, Any]) -> Error:
     """An `_error` that an earlier command put into the line: it had read more than this one may have."""
-    row = event.fields.get("_error")
-    if not isinstance(row, Mapping):
-        return None
     return Error(event, str(row.get("kind")), str(row.get("message")), row.get("tool_name"), row.get("recovered"))
