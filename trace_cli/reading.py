@@ -47,6 +47,8 @@ class Reading:
                     streams.open_input(name).close()  # a name that is wrong from the start is said
                     for blocks in streams.follow(name, self._pause):
                         yield from self._events(name, label, blocks)
+                        if self.trouble:
+                            break
                     continue
                 source = self._spool if name == streams.STDIN and self._spool else name
                 with streams.open_input(source) as file:
@@ -194,6 +196,8 @@ class _Problems:
 def _not_jsonl(start: bytes) -> str | None:
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 FILE | trace …"
+    if start.startswith(tuple(streams.MAGIC)):  # only where the file is followed: else it was unpacked
+        return "compressed, and cannot be followed"
     if b"\0" in start and not start.lstrip().startswith(b"{"):
         return "a binary file, not JSONL"
     return None
