@@ -92,7 +92,7 @@ class Reading:
                     if not isinstance(found, BadLine):
                         yield Event(piece, None, found, name, lines.number, lines.offset + offset, self.count)
                         self.count += 1
-                    elif not lines.terminated:
+                    elif not lines.terminated and piece.lstrip().startswith(b"{"):
                         problems.note_torn(lines.number, len(piece))
                     else:
                         self.bad += 1
