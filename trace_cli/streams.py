@@ -61,7 +61,7 @@ def spool_stdin() -> str:
         try:
             shutil.copyfileobj(open_input(STDIN), spool, BLOCK)
         except OSError as error:
-            raise TraceError(f"cannot keep standard input in {spool.name}: {error.strerror}") from None
+            raise TraceError(f"cannot keep standard input in {spool.name}: {error.strerror or error}") from None
     return spool.name
 
 
