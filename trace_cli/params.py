@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from time import time
@@ -82,8 +83,9 @@ def anchor(text: str) -> str:
 def regex(text: str) -> re.Pattern[bytes]:
     """A regular expression over the bytes of a line."""
     try:
-        return re.compile(text.encode("utf-8", "surrogateescape"))
-    except re.error as error:
+        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # [[a]: what it means today
+            return re.compile(text.encode("utf-8", "surrogateescape"))
+    except (re.error, OverflowError, RecursionError) as error:
         raise click.BadParameter(f"{text!r}: {error}") from None
 
 
