@@ -83,14 +83,18 @@ class Reading:
             if known:
                 yield Event(raw, known, None, name, lines.number, lines.offset, self.count, damaged)
                 self.count += 1
-            elif raw.strip():
-                pieces = list(line.unglue(raw))
+            else:
+                start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0  # in the middle too, where files were joined
+                if not raw[start:].strip():
+                    continue
+                pieces = list(line.unglue(raw[start:]))
                 good = [piece for piece in pieces if not isinstance(piece[2], BadLine)]
                 if len(good) > 1:
                     problems.note_glued(lines.number, len(good))
                 for offset, piece, found in pieces:
                     if not isinstance(found, BadLine):
-                        yield Event(piece, None, found, name, lines.number, lines.offset + offset, self.count)
+                        place = lines.offset + start + offset
+                        yield Event(piece, None, found, name, lines.number, place, self.count)
                         self.count += 1
                     elif not lines.terminated and piece.lstrip().startswith(b"{"):
                         problems.note_torn(lines.number, len(piece))
@@ -124,8 +128,6 @@ class _Lines:
                 self.failure = _not_jsonl(block[:4096])
                 if self.failure:
                     return
-                if block.startswith(b"\xef\xbb\xbf"):
-                    block, position = block[3:], 3
             pieces = block.split(b"\n")
             if len(pieces) == 1:
                 rest.append(block)
