@@ -28,7 +28,7 @@ def compile(text: str) -> Field:
     def value(event: Event) -> Any:
         try:
             return path.search(event.fields)
-        except (JMESPathError, TypeError):  # a function that got null, or a comparison of unlike values
+        except (JMESPathError, TypeError, ValueError, ArithmeticError):  # functions that got null, NaN, unlike values
             return None
 
     return value
