@@ -132,7 +132,9 @@ class Pretty:
         if self._pager and self._pager.stdin:
             with suppress(BrokenPipeError):
                 self._pager.stdin.close()
-            self._pager.wait()
+            while self._pager.returncode is None:  # Ctrl-C is the pager's: leaving it on the terminal would hang it
+                with suppress(KeyboardInterrupt):
+                    self._pager.wait()
 
     def _print(self, shown: Any) -> None:
         with self._console.capture() as captured:
