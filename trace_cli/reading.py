@@ -7,6 +7,7 @@ from contextlib import suppress
 from trace_cli import line, streams
 from trace_cli.errors import BadLine
 from trace_cli.event import Event
+from trace_cli.text import visible
 
 SHOWN = 5  # bad lines of a file that are reported one by one
 
@@ -206,7 +207,7 @@ def _not_jsonl(start: bytes) -> str | None:
 
 
 def talk(text: str) -> None:
-    """A line to stderr, which may be closed."""
+    """A line to stderr, which may be closed. It may name what a trace names: shown, never interpreted."""
     if sys.stderr is not None:
         with suppress(OSError):
-            print(text, file=sys.stderr, flush=True)
+            print("\n".join(map(visible, text.split("\n"))), file=sys.stderr, flush=True)
