@@ -28,7 +28,7 @@ def compile(text: str) -> Field:
     def value(event: Event) -> Any:
         try:
             return path.search(event.fields)
-        except (JMESPathError, TypeError, ValueError, ArithmeticError):  # functions that got null, NaN, unlike values
+        except (JMESPathError, TypeError, ValueError, ArithmeticError):  # functions that got null or NaN
             return None
 
     return value

@@ -26,7 +26,7 @@ def head(raw: bytes) -> re.Match[bytes] | None:
     """The head of a canonical line, or None: then parse it.
 
     Checked are the head, the end (so that a cut-off line is none) and that no second object is glued on, be it
-    to a line that was cut off. The middle is not: a damaged middle passes, and of a duplicate key the first counts.
+    to a line that was cut off. The middle is not: a damaged middle passes, of a duplicate key the first counts.
     """
     found = _match(raw)
     if found and raw.endswith((b"}}", b"}}\r")) and raw.find(b'}}{"') < 0 and raw.find(OWN, 1) < 0:

@@ -132,7 +132,7 @@ class Pretty:
         if self._pager and self._pager.stdin:
             with suppress(BrokenPipeError):
                 self._pager.stdin.close()
-            while self._pager.returncode is None:  # Ctrl-C is the pager's: leaving it on the terminal would hang it
+            while self._pager.returncode is None:  # Ctrl-C is the pager's
                 with suppress(KeyboardInterrupt):
                     self._pager.wait()
 
