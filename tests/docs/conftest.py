@@ -1,0 +1,31 @@
+"""What the documentation is run against: the recorded run of the example, under the names that the texts use."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "man"), str(ROOT / "examples")]  # generate, messages_api
+
+
+@pytest.fixture
+def traces(tmp_path: Path) -> Path:
+    """A folder with run.jsonl, and another night's copies of it in runs/."""
+    recorded = ROOT / "examples" / "failed-run.jsonl"
+    shutil.copy(recorded, tmp_path / "run.jsonl")
+    (tmp_path / "runs").mkdir()
+    text = recorded.read_text()
+    run_id = text.partition('"run_id":"')[2].partition('"')[0]
+    for number in "12":
+        (tmp_path / "runs" / f"{number}.jsonl").write_text(text.replace(run_id, run_id[:-1] + number))
+    return tmp_path
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """An environment with this `trace` and nothing of the reader's own taste."""
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
