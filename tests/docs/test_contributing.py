@@ -1,0 +1,34 @@
+"""CONTRIBUTING.md: its map shows every file of both halves, and no other."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+@pytest.mark.parametrize("half", ["tap", "trace_cli"])
+def test_the_map_has_every_file_and_no_other(half: str) -> None:
+    rows = re.findall(rf"^\| \[(.+?)\]\(({half}/\S+\.py)\) \| \S.* \|$", TEXT, re.MULTILINE)
+    assert all(f"{half}/{label}".replace("\\", "") == path for label, path in rows)
+    on_disk = {str(path.relative_to(ROOT)) for path in (ROOT / half).rglob("*.py")}
+    assert {path for _, path in rows} == on_disk
+    assert len(rows) == len(on_disk)
+
+
+def test_the_order_of_imports_is_the_one_that_is_checked() -> None:
+    import tomllib
+
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    told = re.search(r"^`(cli → .+?)`$", TEXT, re.MULTILINE | re.DOTALL)
+    assert told
+    shown = [set(re.findall(r"\w+", layer)) for layer in told[1].split("→")]
+    assert shown == [set(re.findall(r"(?<=\.)\w+", layer)) for layer in layers if "__main__" not in layer]
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))
+def test_a_link_leads_somewhere(link: str) -> None:
+    assert (ROOT / link).exists()
