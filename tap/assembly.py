@@ -1,6 +1,6 @@
 """The events of a stream -> the final message, as if it had not been streamed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +49,8 @@ def assemble(stream: bytes) -> Assembled:
             if not message.take(kind, event):
                 done.other.append(event)
     done.body = message.done()
+    if done.body is None:
+        done.other = []  # they are in the text
     return done
 
 
@@ -158,17 +160,23 @@ class _Block:
         return self.block
 
 
-def hides_secret(stream: bytes, redact: Callable[[bytes], bytes]) -> bool:
-    """Say whether a stream that cannot be put together holds a secret split over its events.
+def parsed(stream: bytes) -> Iterator[Any]:
+    """Yield the data of each event of a stream, parsed where it is JSON."""
+    for _, data in sse.events(stream):
+        try:
+            yield loads(data)
+        except ValueError:
+            yield data
+
+
+def hides_secret(events: Iterable[Any], redact: Callable[[bytes], bytes]) -> bool:
+    """Say whether events that cannot be put together hold a secret split over them.
 
     Looks at the strings that stand at the same place in each event, one after another.
     """
     joined: dict[tuple[str, ...], list[str]] = {}
-    for _, data in sse.events(stream):
-        try:
-            _strings(loads(data), (), joined)
-        except ValueError:
-            _strings(data, (), joined)
+    for event in events:
+        _strings(event, (), joined)
     text = dumps(["".join(pieces) for pieces in joined.values()])
     return redact(text) != text
 

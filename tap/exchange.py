@@ -1,5 +1,6 @@
 """One HTTP request and what came back -> the payloads of its events."""
 
+import sys
 import time
 import zlib
 from collections.abc import Callable, Mapping
@@ -7,11 +8,12 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from . import redact
-from .assembly import Assembled, assemble, hides_secret
+from . import guard, redact
+from .assembly import Assembled, assemble, hides_secret, parsed
 from .jsonable import loads, opaque, raw_json
 
 MAX_DECODED = 64 << 20
+_SPLIT = "a secret runs over several events of this stream"
 
 # How the path of a generation endpoint ends, and whose wire format it speaks.
 _ENDPOINTS = {
@@ -124,8 +126,8 @@ def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[s
         value = opaque(body) | {"encoding": exchange.encoding}
     elif stream is not None and stream.body is not None:
         value = stream.body
-    elif exchange.streamed and hide is not None and hides_secret(body, hide):
-        value = opaque(body) | {"left_out": "a secret runs over several events of this stream"}
+    elif exchange.streamed and hide is not None and hides_secret(parsed(body), hide):
+        value = opaque(body) | {"left_out": _SPLIT}
     else:
         value = body_value(body)
 
@@ -138,7 +140,8 @@ def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[s
         payload["body_bytes_left_out"] = cut
     error = _error(exchange, stream, body)
     if stream is not None and stream.other:
-        payload["other_events"] = stream.other
+        split = hide is not None and hides_secret(stream.other, hide)
+        payload["other_events"] = {"left_out": _SPLIT} if split else stream.other
     timing = {
         "ttft_ms": _ms(exchange.started, exchange.first),
         "duration_ms": _ms(exchange.started, exchange.ended),
@@ -215,7 +218,7 @@ def _ms(start: float, end: float | None) -> float | None:
 
 
 def _decode(body: bytes, encoding: str) -> tuple[bytes, bool]:
-    """Return the decompressed body and True, or the body as it is and False. What is cut off gives what it holds."""
+    """Return the body decompressed and True, or as it is and False. A cut-off body gives what it holds."""
     for name in reversed([name.strip() for name in encoding.split(",")]):
         decoded = _decompress(body, name)
         if decoded is None:
@@ -237,4 +240,30 @@ def _decompress(body: bytes, name: str) -> bytes | None:
                 return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, MAX_DECODED)
     except zlib.error:
         return None
+    decompress = _DECOMPRESSORS.get(name)
+    decoded = guard.attempt(decompress, body, quiet=True) if decompress is not None else None
+    return decoded if isinstance(decoded, bytes) else None
+
+
+def _brotli(body: bytes) -> bytes | None:
+    # The client offered br because it found one of these.
+    for library in ("brotli", "brotlicffi"):
+        if (module := sys.modules.get(library)) is not None:
+            decoder: Any = module.Decompressor()
+            decoded: bytes = (getattr(decoder, "process", None) or decoder.decompress)(body)
+            return decoded[:MAX_DECODED]
     return None
+
+
+def _zstd(body: bytes) -> bytes | None:
+    for library in ("compression.zstd", "backports.zstd", "pyzstd"):
+        if (module := sys.modules.get(library)) is not None:
+            decoded: bytes = module.ZstdDecompressor().decompress(body, MAX_DECODED)
+            return decoded
+    if (module := sys.modules.get("zstandard")) is not None:
+        decoded = module.ZstdDecompressor().decompressobj().decompress(body)
+        return decoded[:MAX_DECODED]
+    return None
+
+
+_DECOMPRESSORS = {"br": _brotli, "zstd": _zstd}

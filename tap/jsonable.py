@@ -1,7 +1,6 @@
 """Any Python object -> JSON: as faithful as can be, and never an exception."""
 
 import dataclasses
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Set
@@ -66,6 +65,8 @@ def loads(body: bytes | str) -> Any:
 
 def opaque(body: bytes) -> dict[str, object]:
     """Return what is kept of bytes that are not text: their number and SHA-256."""
+    import hashlib  # not needed by most agents, and slow to load
+
     return {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
 
 
@@ -105,6 +106,8 @@ def _known(value: Any) -> Any:
         return list(value) or orjson.Fragment(b"[]")
     if isinstance(value, int):
         return orjson.Fragment(int.__repr__(value).encode())
+    if type(value).__name__ in ("Decimal", "Fraction"):
+        return str(value)
     if hasattr(value, "__fspath__"):
         return value.__fspath__()
     if callable(getattr(type(value), "tolist", None)):  # numpy

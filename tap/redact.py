@@ -40,8 +40,9 @@ def url(text: str) -> str:
 # --- key shapes ------------------------------------------------------------------------------------------------
 
 # Every shape is built from these characters, which stand in JSON as themselves, and is at least RUN long. Text
-# seldom has such runs, so looking for them first is what keeps this cheap.
-_SHAPE_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+# seldom has such runs, so looking for them first is what keeps this cheap. (The last four are for tokens after
+# "Bearer ".)
+_SHAPE_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-+/~="
 _TABLE = bytes(0x78 if byte in _SHAPE_CHARACTERS else 0x20 for byte in range(256))  # "x" or " "
 RUN = 20
 _RUN = b"x" * RUN
@@ -68,7 +69,7 @@ _SHAPES = re.compile(
     rb")"
 )
 # What follows the name of an HTTP authentication scheme.
-_SCHEME = re.compile(rb"(?<=[Bb]earer )[\w.~+/-]{16,}=*|(?<=BEARER )[\w.~+/-]{16,}=*|(?<=Basic )[\w+/-]{16,}=*")
+_SCHEME = re.compile(rb"(?<=[Bb]earer )[\w.~+/-]{20,}=*|(?<=BEARER )[\w.~+/-]{20,}=*|(?<=Basic )[\w+/-]{20,}=*")
 
 
 def _shapes(raw: bytes) -> Iterator[Span]:
@@ -112,9 +113,14 @@ _KEY_END_SPACED = re.compile(rb'"\s+:\s*"')
 _KEY_BEFORE = re.compile(rb'"[\w.-]*' + _NAMES + rb"\Z", re.IGNORECASE)
 _MAX_NAME = 100
 _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
-# The same inside a string that holds JSON itself, to any depth: every quote there has the same odd number of
-# backslashes before it, one inside the value has more, and the end of the string around it has none or pairs.
-_NESTED = re.compile(rb'(\\+)"\s*:\s*\1"((?:[^"\\]|\\++[^"\\]|\1(?:\\\\)++"|(?:\\\\)++(?="))*+)(?=\1"|")')
+# The same inside a string that holds JSON itself, to any depth. A quote that is JSON there has a number of
+# backslashes before it that the depth gives: \1, k of them. A backslash of the value takes 2(k + 1), and a quote
+# inside the value k + 1 more than one that ends it.
+_NESTED_KEY_END = re.compile(rb'(\\+)"\s*:\s*\1"')
+_NESTED = re.compile(
+    rb'(\\+)"\s*:\s*\1"'
+    rb'((?:[^"\\]|\\++[^"\\]|(?:\1\\\1\\)*+\1\\\1")*+(?:(?:\1\\\1\\)*+(?=\1")|(?:\\\\)*+(?=")))'
+)
 
 
 def _named(raw: bytes) -> Iterator[Span]:
@@ -125,9 +131,11 @@ def _named(raw: bytes) -> Iterator[Span]:
                 if value is not None and value.end() - 1 > match.end():
                     yield match.end(), value.end() - 1
     if b'\\":' in raw or b'\\" :' in raw:
-        for match in _NESTED.finditer(raw):
-            if _is_name(raw, match.start()) and match.end(2) > match.start(2):
-                yield match.span(2)
+        for match in _NESTED_KEY_END.finditer(raw):
+            if _is_name(raw, match.start()):
+                value = _NESTED.match(raw, match.start())
+                if value is not None and value.end(2) > value.start(2):
+                    yield value.span(2)
 
 
 def _is_name(raw: bytes, end: int) -> bool:

@@ -86,7 +86,7 @@ class Tap:
 
     def record_tool_call(self, tool_name: str, args: object = None, *, call_id: str | None = None) -> str:
         """Record that a tool is about to run; return the call's id, made up unless given."""
-        own = str(call_id) if call_id is not None else event.new_id("call")
+        own = guard.text(call_id) if call_id is not None else event.new_id("call")
         guard.attempt(self._tool_called, tool_name, args, own)
         return own
 
@@ -330,6 +330,7 @@ class Tap:
         self.put(run, "tool.called", {"tool_name": tool_name, "args": args}, call_id, self.current_step())
 
     def _tool_result(self, tool_name: str, result: object, error: object, call_id: str | None) -> None:
+        call_id = None if call_id is None else guard.text(call_id)
         call = self._calls.take(tool_name, call_id)
         raised = error if isinstance(error, BaseException) else None
         payload = {

@@ -1,0 +1,160 @@
+"""Any object becomes JSON: the usual ones exactly, the strange ones as well as can be."""
+
+import dataclasses
+import datetime
+import enum
+import json
+import math
+import pathlib
+import uuid
+from collections import OrderedDict, deque, namedtuple
+from collections.abc import Iterator
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+import pydantic
+import pytest
+from agenttap.jsonable import dumps, loads, raw_json
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+@dataclasses.dataclass
+class Point:
+    x: float
+    tags: set[str]
+
+
+class Model(pydantic.BaseModel):
+    name: str
+    when: datetime.date | None = None
+    inner: Any = None
+
+
+class Broken:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+class BrokenModel(pydantic.BaseModel):
+    def model_dump(self, **kwargs: Any) -> Any:
+        raise RuntimeError("no dump")
+
+
+class Hostile:
+    """Raises whatever is asked of it."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+class Text(str):
+    pass
+
+
+Pair = namedtuple("Pair", "a b")
+CYCLE: list[Any] = [1]
+CYCLE.append({"again": CYCLE})
+KEYS = {"1": "d", "1_": "b", "null": "c", "(1, 2)": "e", "red": "f"}  # 1 and True are one key in Python
+DEEP: Any = "end"
+for _ in range(5000):
+    DEEP = [DEEP]
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_json_is_itself(value: Any) -> None:
+    done = dumps(value)
+    assert b"\n" not in done
+    assert json.loads(done) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Point(1.5, {"b", "a"}), {"x": 1.5, "tags": ["a", "b"]}),
+        (Point(math.nan, set()), {"x": "nan", "tags": []}),
+        (Model(name="n", when=datetime.date(2026, 5, 24)), {"name": "n", "when": "2026-05-24", "inner": None}),
+        (Model(name="n", inner={1, 2}), {"name": "n", "when": None, "inner": [1, 2]}),
+        ({1, 2, 3}, [1, 2, 3]),
+        (frozenset(), []),
+        (b"text", "text"),
+        (b"", ""),
+        (b"\xff\x00", {"bytes": 2, "sha256": "ea5dbf9596d187e9500f23e9a680109475341cf4e81f7e043f7d97152c10772f"}),
+        (bytearray(b"a"), "a"),
+        (ValueError("bad"), {"type": "ValueError", "message": "bad"}),
+        (12345678901234567890123, 12345678901234567890123),
+        (-(2**64), -(2**64)),
+        ([math.nan, math.inf, 1.0, None], ["nan", "inf", 1.0, None]),
+        ({"a": None, "b": "null"}, {"a": None, "b": "null"}),
+        ("\ud83d\ude00 and \ud83d", "😀 and \\ud83d"),
+        ({"\ud83d": 1}, {"\\ud83d": 1}),
+        ({1: "a", "1": "b", None: "c", True: "d", (1, 2): "e", Colour.RED: "f"}, KEYS),
+        (CYCLE, [1, {"again": "<cycle>"}]),
+        (Colour.RED, "red"),
+        ([Colour.RED, 2**70], ["red", 2**70]),
+        (Pair(1, {2}), {"a": 1, "b": [2]}),
+        (deque([1]), [1]),
+        (range(3), [0, 1, 2]),
+        (OrderedDict(a={1}), {"a": [1]}),
+        (MappingProxyType({"a": 1}), {"a": 1}),
+        (MappingProxyType({}), {}),
+        (pathlib.Path("/a/b"), "/a/b"),
+        (Decimal("1.10"), "1.10"),
+        (datetime.datetime(2026, 5, 24, 3, 17, tzinfo=datetime.UTC), "2026-05-24T03:17:00+00:00"),
+        ([datetime.date(2026, 5, 24), 2**70], ["2026-05-24", 2**70]),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Text("a"), "a"),
+        (Broken(), "<Broken whose repr fails>"),
+        ({"a": [Broken()], "b": 2**70}, {"a": ["<Broken whose repr fails>"], "b": 2**70}),
+        (int, "<class 'int'>"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_anything_else(value: Any, expected: Any) -> None:
+    done = dumps({"v": value})
+    assert b"\n" not in done
+    found = json.loads(done)["v"]
+    assert found == expected
+
+
+def test_what_cannot_be_shown_in_full() -> None:
+    def numbers() -> Iterator[int]:
+        yield 1
+
+    generator = numbers()
+    assert json.loads(dumps(generator)).startswith("<generator object")
+    assert next(generator) == 1  # looked at, not consumed
+    assert b"<nested too deep>" in dumps(DEEP)
+    assert json.loads(dumps(10**5000)).startswith("0x")
+    assert len(json.loads(dumps(type("Long", (), {"__repr__": lambda self: "x" * 10**6})()))) < 20_000
+    assert json.loads(dumps(BrokenModel())) in ("BrokenModel()", "<BrokenModel whose repr fails>")
+    assert "Hostile" in json.loads(dumps(Hostile()))
+    assert json.loads(dumps(lambda: None)).startswith("<function")
+
+
+def test_a_body_goes_in_as_it_came() -> None:
+    body = b'{"big": 12345678901234567890123,\r\n "x": 1.10, "e": "\\u00e9\\ud83d", "n": NaN}'
+    fragment = raw_json(body)
+    assert fragment is not None
+    assert dumps({"body": fragment}) == b'{"body":' + body.replace(b"\r\n", b"  ") + b"}"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a":', b"", b"{}{}", b"\xff", "{}".encode("utf-16"), b"[" * 100_000, b'{"a":"\n"}']
+)
+def test_what_is_no_json_is_not_taken_for_it(body: bytes) -> None:
+    assert raw_json(body) is None
+    if body != b'{"a":"\n"}':
+        with pytest.raises(ValueError, match=r"."):
+            loads(body.decode("latin-1"))

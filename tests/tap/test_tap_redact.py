@@ -1,0 +1,190 @@
+"""Secrets planted anywhere never get out, and nothing else changes."""
+
+import json
+import string
+from typing import Any
+
+import pytest
+from agenttap import redact
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+GONE = redact.REPLACEMENT
+WORD = string.ascii_letters + string.digits
+
+
+def text(size: int, alphabet: str = WORD) -> st.SearchStrategy[str]:
+    return st.text(alphabet, min_size=size, max_size=size)
+
+
+SHAPES = st.one_of(
+    text(90, WORD + "-_").map(lambda tail: f"sk-ant-api03-{tail}"),
+    text(45).map(lambda tail: f"sk-proj-1{tail}"),
+    text(16, string.ascii_uppercase + string.digits).map(lambda tail: f"AKIA{tail}"),
+    text(36).map(lambda tail: f"ghp_{tail}"),
+    text(24, string.digits + "-").map(lambda tail: f"xoxb-{tail}"),
+    text(35, WORD + "-_").map(lambda tail: f"AIza{tail}"),
+    text(30).map(lambda tail: f"hf_{tail}"),
+    text(40).map(lambda tail: f"npm_{tail}"),
+    st.tuples(text(20), text(30), text(40)).map(lambda parts: f"eyJ{parts[0]}.eyJ{parts[1]}.{parts[2]}"),
+)
+# What may stand around a secret without being part of it, escapes of JSON included.
+BESIDE = st.text(st.sampled_from(" \t\n\r\f\b\"'\\/,;:()[]{}<>=&?!*é世😀\x00\x1f\u2028|#"), max_size=6)
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(' abcdef\n"\\é/:', max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc_", max_size=5), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def plant(value: Any, planted: str, at: int) -> tuple[Any, int]:
+    """Put `planted` in place of the string number `at` of `value`; return the new value and what is left of `at`."""
+    if isinstance(value, str):
+        return (planted if at == 0 else value), at - 1
+    if isinstance(value, list | dict):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        done = {}
+        for key, item in items:
+            done[key], at = plant(item, planted, at)
+        return (done if isinstance(value, dict) else list(done.values())), at
+    return value, at
+
+
+@given(PLAIN, SHAPES, BESIDE, BESIDE, st.integers(0, 5), st.booleans())
+@example([""], "npm_" + "a1" * 18, "\n", "", 0, False)
+@example([""], "sk-ant-api03-" + "a" * 90, "\n", '"', 0, False)
+def test_a_key_shape_anywhere(value: Any, secret: str, before: str, after: str, at: int, ascii_only: bool) -> None:
+    planted, left = plant({"args": value, "last": ""}, f"{before}{secret}{after}", at)
+    expected, _ = plant({"args": value, "last": ""}, f"{before}{GONE}{after}", at)
+    if left >= 0:  # fewer strings than that
+        planted, expected = {"only": f"{before}{secret}{after}"}, {"only": f"{before}{GONE}{after}"}
+    raw = json.dumps(planted, ensure_ascii=ascii_only, separators=(",", ":")).encode()
+    assert json.loads(redact.default(raw)) == expected
+
+
+@given(SHAPES, BESIDE, BESIDE)
+def test_a_key_shape_inside_json_inside_a_string(secret: str, before: str, after: str) -> None:
+    value = json.dumps({"arguments": json.dumps({"q": f"{before}{secret}{after}"})})
+    hidden = redact.default(value.encode())
+    assert json.loads(json.loads(hidden)["arguments"]) == {"q": f"{before}{GONE}{after}"}
+
+
+@given(SHAPES, st.data())
+def test_a_key_spelled_with_escapes(secret: str, data: st.DataObject) -> None:
+    spelled = "".join(f"\\u{ord(c):04x}" if data.draw(st.booleans()) else c for c in secret)
+    raw = '{"a":"x \\u00e9 %s y","b":"\\u0041bc"}' % spelled
+    assert redact.default(raw.encode()).decode() == '{"a":"x \\u00e9 %s y","b":"\\u0041bc"}' % GONE
+
+
+NAMES = st.sampled_from(
+    [
+        *("authorization_token", "access_token", "refresh_token", "client_secret", "password", "api_key"),
+        *("apiKey", "accessToken", "X-Api-Key", "ANTHROPIC_API_KEY", "db_password", "aws_secret_access_key"),
+        *("Authorization", "cookie", "passwd", "secretKey", "clientSecret", "private_key"),
+    ]
+)
+SEPARATORS = st.sampled_from([(",", ":"), (", ", ": "), (" , ", " : ")])
+
+
+@given(NAMES, st.text(min_size=1, max_size=40), PLAIN, SEPARATORS, st.booleans(), st.integers(0, 3))
+@example("password", 'a"b\\', None, (",", ":"), True, 1)
+@example("password", 'a"b\\', None, (",", ":"), True, 2)
+def test_the_value_of_a_key_named_for_a_credential(
+    name: str, secret: str, beside: Any, separators: tuple[str, str], ascii_only: bool, depth: int
+) -> None:
+    """At the top, and inside JSON that is a string inside JSON, and so on."""
+    secret = secret.encode("utf-8", "replace").decode()
+    value, expected = ({"x": beside, name: text, "y": "end"} for text in (secret, GONE))
+    for _ in range(depth):
+        value = {"arguments": json.dumps(value, ensure_ascii=ascii_only, separators=separators)}
+    raw = json.dumps(value, ensure_ascii=ascii_only, separators=separators)
+    found = json.loads(redact.default(raw.encode()))
+    for _ in range(depth):
+        found = json.loads(found["arguments"])
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"input_schema": {"properties": {"api_key": {"type": "string"}}, "required": ["api_key"]}},
+        {"logprobs": [{"token": "Hello"}], "max_tokens": 5, "next_page_token": "abc", "password": None},
+        {"text": "the risk-free task-force-on-long-words-1 and disk-usage-monitoring-service-2"},
+        {
+            "text": 'set "password" here: no value',
+            "id": "toolu_01A09q90qw90lq917835lq9",
+            "uuid": "0197f2a0-1d2c-7abc",
+        },
+        {
+            "image": "iVBORw0KGgoAAAANSUhEUgAA" * 2000,
+            "sha": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f0",
+        },
+        {"text": "see https://example.com/@user and me@example.com, or https://a.example/x:y@z"},
+    ],
+)
+def test_what_is_no_secret_stays(line: dict[str, Any]) -> None:
+    raw = json.dumps(line).encode()
+    assert redact.default(raw) == raw
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("curl -H 'Authorization: Bearer abcdefghijklmnop1234'", f"curl -H 'Authorization: Bearer {GONE}'"),
+        ("bearer abc+def/ghi~klm.nop_qrs-tuv0==", f"bearer {GONE}"),
+        ("postgres://app:hunter2@db.example/x failed", f"postgres://{GONE}@db.example/x failed"),
+        ("?q=%20sk-proj-1234567890abcdefghij", f"?q=%20{GONE}"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIabc+/=\nxyz\n-----END RSA PRIVATE KEY-----\nThanks for reading",
+            f"{GONE}\nThanks for reading",
+        ),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk", GONE),
+    ],
+)
+def test_in_running_text(said: str, kept: str) -> None:
+    for around in ({"error": said}, {"nested": json.dumps({"error": said})}):
+        hidden = json.loads(redact.default(json.dumps(around).encode()))
+        assert hidden.get("error", None) == kept or json.loads(hidden["nested"])["error"] == kept
+
+
+def test_among_so_many_long_words_that_another_search_is_used() -> None:
+    words = ["a" * 30] * 500
+    secret = "sk-ant-api03-" + "b" * 50
+    raw = json.dumps({"text": " ".join([*words, secret, "Bearer " + "c" * 30, *words])}).encode()
+    kept = json.loads(redact.default(raw))["text"].split()
+    assert kept[500:503] == [GONE, "Bearer", GONE]
+    assert kept[:500] == kept[503:] == words
+
+
+def test_headers() -> None:
+    kept = {
+        "content-type": "x",
+        "idempotency-key": "i",
+        "anthropic-ratelimit-tokens-remaining": "9",
+        "retry-after": "1",
+    }
+    gone = (
+        "authorization",
+        "x-api-key",
+        "api-key",
+        "cookie",
+        "set-cookie",
+        "x-amz-security-token",
+        "x-goog-api-key",
+    )
+    gone += ("proxy-authorization", "X-Auth-Token", "ocp-apim-subscription-key")
+    assert redact.headers(kept | dict.fromkeys(gone, "s")) == kept | dict.fromkeys(gone, GONE)
+
+
+def test_urls() -> None:
+    url = "https://u:p@h.example/v1/x?key=abc&alt=sse&access_token=def&page_tokens=3&X-Amz-Signature=9#f"
+    assert redact.url(url) == (
+        f"https://{GONE}@h.example/v1/x?key={GONE}&alt=sse&access_token={GONE}&page_tokens=3&X-Amz-Signature={GONE}#f"
+    )
+
+
+@pytest.mark.parametrize("tail", ["", "\\", "x\\\\", "\\n", 'q\\"'])
+def test_json_inside_a_string_that_was_cut_off(tail: str) -> None:
+    cut = '{"password":"hunter2' + tail
+    hidden = json.loads(redact.default(json.dumps({"arguments": cut, "z": 1}).encode()))
+    assert hidden == {"arguments": f'{{"password":"{GONE}', "z": 1}
