@@ -4,7 +4,7 @@
 
 POST /v1/messages, plain or with `stream: true`, over HTTP/1.1 with keep-alive. What it answers is up to
 scripted_model.py; how it answers (headers, ids, the order of a stream's events, the shape of errors) follows
-https://docs.claude.com/en/api/messages.
+https://platform.claude.com/docs/en/api/messages.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from typing import Any
 import scripted_model
 
 Answer = Callable[[dict[str, Any]], list[dict[str, Any]]]
+Headers = dict[str, str]
 
 # A conversation with so many answers in it is refused at first, as on a busy night: the SDK tries again.
 OVERLOADED_AT = 2
@@ -76,30 +77,23 @@ class Handler(BaseHTTPRequestHandler):
         error = {"type": "error", "error": {"type": kind, "message": text}, "request_id": self.request_id}
         self.send_json(status, error, {"x-should-retry": retry})
 
-    def send_json(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+    def send_json(self, status: int, body: dict[str, Any], headers: Headers | None = None) -> None:
         raw = dump(body)
-        self.send_head(
-            status, {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
-        )
+        about = {"content-type": "application/json", "content-length": str(len(raw))}
+        self.send_head(status, about | (headers or {}))
         self.wfile.write(raw)
 
     def send_stream(self, body: dict[str, Any]) -> None:
         """One HTTP chunk for each server-sent event."""
-        self.send_head(
-            200,
-            {
-                "content-type": "text/event-stream; charset=utf-8",
-                "cache-control": "no-cache",
-                "transfer-encoding": "chunked",
-            },
-        )
+        about = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+        self.send_head(200, about | {"transfer-encoding": "chunked"})
         for event in stream_events(message(body, self.server.answer(body))):
             raw = b"event: %s\ndata: %s\n\n" % (event["type"].encode(), dump(event))
             self.wfile.write(b"%x\r\n%s\r\n" % (len(raw), raw))
         self.wfile.write(b"0\r\n\r\n")
 
-    def send_head(self, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status, {529: "Overloaded"}.get(status))
+    def send_head(self, status: int, headers: Headers) -> None:
+        self.send_response(status, "Overloaded" if status == 529 else None)
         for name, value in {"request-id": self.request_id, **headers}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -110,9 +104,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def message(body: dict[str, Any], content: list[dict[str, Any]]) -> dict[str, Any]:
     """A Message object around the content blocks of an answer."""
-    content = [
-        {**block, "id": new_id("toolu_01", 22)} if block["type"] == "tool_use" else block for block in content
-    ]
+    content = [with_id(block) if block["type"] == "tool_use" else block for block in content]
     called = any(block["type"] == "tool_use" for block in content)
     return {
         "model": body["model"],
@@ -130,6 +122,10 @@ def message(body: dict[str, Any], content: list[dict[str, Any]]) -> dict[str, An
             "service_tier": "standard",
         },
     }
+
+
+def with_id(block: dict[str, Any]) -> dict[str, Any]:
+    return {"type": block["type"], "id": new_id("toolu_01", 22), **block}
 
 
 def stream_events(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -70,9 +70,7 @@ def found(revenue: Figures) -> str:
 def returned(messages: list[Block], tool: str) -> list[tuple[dict[str, Any], str]]:
     """The arguments and the result of each call of a tool in a conversation."""
     everything = [block for message in messages for block in blocks(message)]
-    results = {
-        block["tool_use_id"]: block["content"] for block in everything if block["type"] == "tool_result"
-    }
+    results = {block["tool_use_id"]: block["content"] for block in everything if block["type"] == "tool_result"}
     uses = [block for block in everything if block["type"] == "tool_use" and block["name"] == tool]
     return [(use["input"], results[use["id"]]) for use in uses]
 

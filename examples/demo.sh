@@ -1,0 +1,45 @@
+#!/bin/sh
+# An agent fails at night, and its trace tells why: `make demo`, or `sh examples/demo.sh [TRACE]`.
+# Needs `trace` and a python with the anthropic SDK in PATH. Ends with 0 when the story went as it is told here.
+set -eu
+cd "$(dirname "$0")/.."
+unset ANTHROPIC_API_KEY  # this is the story of the stand-in; a model of its own would tell its own
+export TRACE_PAGER=cat  # and it runs to its end by itself
+run=${1:-runs/demo.jsonl}
+
+# On a terminal every command shows a readable view by itself. Elsewhere (a log) it is asked for.
+readable=''
+[ -t 1 ] || readable=' -o pretty'
+# jq if it is there, else as much of it as we need.
+system='jq -r .payload.body.system'
+command -v jq >/dev/null || system="python -c 'import json; print(json.loads(input())[\"payload\"][\"body\"][\"system\"])'"
+
+say() { printf '\n# %s\n' "$1"; }
+show() { printf '$ %s\n' "$1" && eval "$1"; }
+fail() { printf 'demo: %s\n' "$1" >&2 && exit 1; }
+
+rm -f "$run"
+say '03:17, and nobody is watching.'
+show "python examples/agent.py --out $run" && fail 'the agent was to fail, and did not'
+
+say 'No report this morning, and the log does not say why. What is in the trace?'
+show "trace types$readable $run"
+
+say 'What broke first? (Not the model.error: the API was busy, the SDK tried again, all was well.)'
+show "trace first-error$readable $run"
+
+say 'A division by zero, in the growth of what?'
+show "trace before -n 1 -t tool.called$readable $run"
+
+say 'APAC, from 0 to 0? What had the searches returned?'
+show "trace filter -t tool.result --tool search$readable $run"
+
+say 'sales-apj has no entries, and that is no error. Who told the model to look there?'
+show "trace before -n 1 -t model.request -o jsonl $run | $system"
+
+say 'Our prompt did. The index is called sales-apac by now, and the last line made a 0 of what was not found.'
+
+# What was told above is what the trace holds.
+trace first-error "$run" | grep -q '"error":"division by zero"' || fail 'the first error is another one'
+trace filter -t tool.result --tool search -g sales-apj "$run" | grep -q '"hits":\[\]' || fail 'the search found something'
+trace before -n 1 -t model.request "$run" | grep -q 'APAC: sales-apj' || fail 'the prompt names another index'
