@@ -158,7 +158,11 @@ def dump(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
+        pass
+    try:
         return json.dumps(value, separators=(",", ":")).encode()
+    except RecursionError:
+        return b'"(nested too deeply)"'
 
 
 def head_fields(found: re.Match[bytes]) -> dict[str, Any]:

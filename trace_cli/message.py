@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trace_cli import line
+
 
 def blocks(content: Any) -> Iterator[Mapping[str, Any]]:
     """The content blocks of a message, whose content may be one text."""
@@ -65,9 +67,15 @@ def tool_calls(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 yield str(block.get("name")), block.get("input")
         if message.get("type") == "function_call":
             yield str(message.get("name")), message.get("arguments")
-        for call in message.get("tool_calls") or ():
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
             if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping):
                 yield str(function.get("name")), function.get("arguments")
+
+
+def _name(block: Mapping[str, Any]) -> str | None:
+    found = block.get("name")
+    return found if isinstance(found, str) else None
 
 
 def stop_reason(body: Mapping[str, Any]) -> str:
@@ -98,7 +106,7 @@ def error_text(error: Any) -> str | None:
         for key in ("message", "error", "detail", "type"):
             if isinstance(error.get(key), str):
                 return str(error[key])
-    return str(error)
+    return line.dump(error).decode()
 
 
 def failed_tool_results(body: Mapping[str, Any]) -> Iterator[tuple[str, str | None, bool, str]]:
@@ -109,7 +117,7 @@ def failed_tool_results(body: Mapping[str, Any]) -> Iterator[tuple[str, str | No
     sent = messages(body)
     last = max((i for i, item in enumerate(sent) if item.get("role") == "assistant"), default=-1)
     names = {
-        str(block.get("id")): block.get("name")
+        str(block.get("id")): _name(block)
         for block in (blocks(sent[last].get("content")) if last >= 0 else ())
         if block.get("type") == "tool_use"
     }
@@ -127,12 +135,12 @@ def response_errors(body: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]
     """
     if body.get("error") or body.get("type") == "error":
         yield None, error_text(body.get("error")) or "error"
-    uses = {}
+    uses: dict[str, str | None] = {}
     for block in blocks(body.get("content")):
         if block.get("type") in ("server_tool_use", "mcp_tool_use"):
-            uses[block.get("id")] = block.get("name")
+            uses[str(block.get("id"))] = _name(block)
         inner = block.get("content")
-        name = uses.get(block.get("tool_use_id"))
+        name = uses.get(str(block.get("tool_use_id")))
         if isinstance(inner, Mapping) and str(inner.get("type")).endswith("_error"):
             yield name, str(inner.get("error_code") or inner.get("type"))
         elif block.get("is_error") is True:

@@ -64,7 +64,7 @@ def _summary_of_start(event: Event) -> str:
 
 def _summary_of_end(event: Event) -> str:
     duration = event.payload.get("duration_ms")
-    took = f"{duration / 1000:.1f} s" if isinstance(duration, int | float) else ""
+    took = f"{duration / 1000:.1f} s" if isinstance(duration, int | float) and duration < 1e15 else ""
     parts = (str(event.payload.get("status") or ""), took, compact(event.error or ""))
     return "  ".join(part for part in parts if part)
 
