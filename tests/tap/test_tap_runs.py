@@ -1,0 +1,386 @@
+"""Runs: numbering, contexts, how they end, forks and children. Whole programs where the end of one matters."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agenttap import Tap
+from conftest import Trace
+
+
+def program(text: str, trace: Trace, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program in a process of its own; its trace path is in `PATH`, its tap in `tap`."""
+    start = f"from agenttap import Tap\nPATH = {str(trace.path)!r}\ntap = Tap(PATH)\n"
+    return subprocess.run(
+        [sys.executable, *arguments, "-c", start + text],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, **environment},
+    )
+
+
+def runs(trace: Trace) -> dict[str, list[dict[str, Any]]]:
+    """The events by run, after checking that each run's are numbered without gaps."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for event in trace.events():
+        found.setdefault(event["run_id"], []).append(event)
+    for events in found.values():
+        assert [event["seq"] for event in events] == list(range(len(events)))
+    return found
+
+
+def test_the_default_run(trace: Trace) -> None:
+    with Tap(trace.path, name="nightly", run_id="run 1", metadata={"commit": "abc"}) as tap:
+        assert not trace.path.exists()  # started by its first event
+        tap.record("note", x=1)
+        tap.record("note", x=2)
+    started, _, _, ended = trace.events()
+    assert {event["run_id"] for event in trace.events()} == {"run_1"}
+    payload = started["payload"]
+    assert payload["original"] == {"run_id": "run 1"}
+    assert (payload["name"], payload["metadata"]) == ("nightly", {"commit": "abc"})
+    assert (payload["pid"], payload["parent_run_id"]) == (os.getpid(), None)
+    assert payload["versions"]["agenttap"] == "0.2.0"
+    assert payload["versions"]["python"].startswith("3.")
+    assert ended["payload"].pop("duration_ms") > 0
+    assert ended["payload"] == {"status": "ok", "error": None, "exception": None, "events": 3, "dropped": 0}
+
+
+def test_a_tap_that_records_nothing_leaves_nothing(trace: Trace) -> None:
+    Tap(trace.path).close()
+    assert not trace.path.exists()
+
+
+def test_closing_twice_and_recording_afterwards(trace: Trace, capfd: pytest.CaptureFixture[str]) -> None:
+    tap = Tap(trace.path)
+    tap.record("note")
+    tap.close()
+    tap.close()
+    for _ in range(3):
+        tap.record("late")
+    assert trace.types() == ["run.started", "note", "run.ended"]
+    assert capfd.readouterr().err.count("closed") == 1
+
+
+def test_an_exception_that_leaves_the_tap(trace: Trace) -> None:
+    with pytest.raises(KeyError), Tap(trace.path) as tap:
+        tap.record("note")
+        raise KeyError("lost")
+    payload = trace.one("run.ended")
+    assert (payload["status"], payload["error"]) == ("error", "'lost'")
+    assert "test_tap_runs.py" in payload["exception"]["traceback"]
+
+
+def test_runs_inside(tap: Tap, trace: Trace) -> None:
+    with tap.run(name="outer", metadata={"n": 1}) as outer:
+        assert tap.run_id == outer.run_id
+        with pytest.raises(ValueError, match="bad"), tap.run(name="inner"):
+            tap.record("note")
+            raise ValueError("bad")
+        tap.record("note")
+    tap.record("note")
+    found = runs(trace)
+    assert [len(events) for events in found.values()] == [3, 3, 2]
+    names = {events[0]["payload"]["name"]: events for events in found.values()}
+    assert names["inner"][0]["payload"]["parent_run_id"] == outer.run_id
+    assert names["inner"][-1]["payload"]["error"] == "bad"
+    assert names["outer"][-1]["payload"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "ok"), (None, "ok"), (1, "error"), ("no way", "error")])
+def test_leaving_a_run_by_exit(tap: Tap, trace: Trace, code: Any, status: str) -> None:
+    with pytest.raises(SystemExit), tap.run():
+        sys.exit(code)
+    assert trace.one("run.ended")["status"] == status
+
+
+def test_tasks_and_threads_keep_their_runs_apart(tap: Tap, trace: Trace) -> None:
+    async def task(number: int) -> None:
+        async with tap.run(name=f"task {number}"):
+            for _ in range(3):
+                tap.record("note", number=number)
+                await asyncio.sleep(0)
+            await asyncio.to_thread(tap.record, "note", number=number)
+
+    async def main() -> None:
+        await asyncio.gather(*map(task, range(10)))
+
+    def thread(number: int) -> None:
+        with tap.run(name=f"thread {number}"):
+            for _ in range(20):
+                tap.record("note", number=number)
+
+    asyncio.run(main())
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(thread, range(8)))
+    found = runs(trace)
+    assert len(found) == 18
+    for events in found.values():
+        assert events[0]["type"] == "run.started"
+        assert events[-1]["type"] == "run.ended"
+        assert {f" {event['payload']['number']}" for event in events[1:-1]} == {events[0]["payload"]["name"][-2:]}
+
+
+def test_two_taps_have_runs_of_their_own(tap: Tap, trace: Trace, tmp_path: Path) -> None:
+    with Tap(tmp_path / "other.jsonl") as other:
+        with tap.run(name="a") as run, other.run(name="b"):
+            tap.record("note")
+            assert tap.run_id == run.run_id != other.run_id
+    assert len(runs(trace)) == 1
+
+
+def test_steps(tap: Tap, trace: Trace) -> None:
+    with tap.step("plan", goal="x") as plan:
+        with pytest.raises(ValueError, match="bad"), tap.step("think") as think:
+            tap.record("note")
+            raise ValueError("bad")
+        tap.record_tool_call("a")
+    tap.record("note")
+    assert [event.get("step_id") for event in trace.events()[1:]] == [
+        plan.step_id,
+        *[think.step_id] * 3,
+        *[plan.step_id] * 2,
+        None,
+    ]
+    assert [event["payload"]["error"] for event in trace.events("step.ended")] == ["bad", None]
+    assert trace.events("step.started")[0]["payload"] == {"name": "plan", "attributes": {"goal": "x"}}
+
+
+def test_an_uncaught_exception(trace: Trace) -> None:
+    done = program("def work():\n    raise ValueError('orchestration')\ntap.record('note')\nwork()", trace)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().endswith("ValueError: orchestration")
+    payload = trace.one("run.ended")
+    assert (payload["status"], payload["error"]) == ("error", "orchestration")
+    assert "in work" in payload["exception"]["traceback"]
+
+
+def test_an_uncaught_exception_before_any_event(trace: Trace) -> None:
+    program("1 / 0", trace)
+    assert trace.types() == ["run.started", "run.ended"]
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "import sys; sys.excepthook = lambda *args: print('own hook')",  # replaces the tap's
+        "import sys; old = sys.excepthook; sys.excepthook = lambda *args: (print('own hook'), old(*args))",
+    ],
+)
+def test_a_hook_that_the_agent_sets_later(trace: Trace, hook: str) -> None:
+    done = program(f"{hook}\ntap.record('note')\n1 / 0", trace)
+    assert done.stdout == "own hook\n"
+    assert trace.one("run.ended")["exception"]["type"] == "ZeroDivisionError"
+
+
+def test_a_hook_that_the_agent_had_before(trace: Trace) -> None:
+    text = "tap.close()\nimport sys; sys.excepthook = lambda *args: print('own hook')\ntap = Tap(PATH)\n1 / 0"
+    assert program(text, trace).stdout == "own hook\n"
+    assert trace.one("run.ended")["exception"]["type"] == "ZeroDivisionError"
+
+
+def test_hooks_are_put_back(trace: Trace) -> None:
+    before = sys.excepthook, threading.excepthook
+    with Tap(trace.path):
+        assert sys.excepthook is not before[0]
+    assert (sys.excepthook, threading.excepthook) == before
+
+
+def test_a_thread_that_dies(trace: Trace) -> None:
+    done = program(
+        "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start(); t.join()\ntap.record('note')",
+        trace,
+    )
+    assert "ZeroDivisionError" in done.stderr
+    assert trace.types() == ["run.started", "note", "run.ended"]
+    assert trace.one("run.ended")["exception"]["type"] == "ZeroDivisionError"
+
+
+def test_an_exit_without_close(trace: Trace) -> None:
+    program("tap.record('note')", trace)
+    assert trace.types() == ["run.started", "note", "run.ended"]
+    assert trace.one("run.ended")["status"] == "ok"
+
+
+def test_a_tap_nobody_holds_any_more(trace: Trace) -> None:
+    program("tap.record('note'); del tap; import gc; gc.collect()", trace)
+    assert trace.types() == ["run.started", "note", "run.ended"]
+
+
+def test_exit_with_everything_on_the_thread(trace: Trace) -> None:
+    program("tap.close(); tap = Tap(PATH, blocking=False)\nfor n in range(500): tap.record('note', n=n)", trace)
+    assert [event["payload"]["n"] for event in trace.events("note")] == list(range(500))
+    assert trace.types()[-1] == "run.ended"
+
+
+def test_exit_with_a_callback(trace: Trace) -> None:
+    text = (
+        "import os\ntap = Tap(writer=lambda line: os.write(1, line))\nfor n in range(500): tap.record('note', n=n)"
+    )
+    done = program(text, trace)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["seq"] for line in lines] == list(range(502))
+    assert lines[-1]["type"] == "run.ended"
+
+
+@pytest.mark.parametrize("first", ["tap.record('before')", "", "tap.run(name='task').__enter__()"])
+@pytest.mark.parametrize("end", ["os._exit(0)", "sys.exit(0)"])
+def test_a_fork(trace: Trace, first: str, end: str) -> None:
+    program(
+        f"""
+import os, sys
+{first}
+if (child := os.fork()) == 0:
+    tap.record_tool_call('in child')
+    tap.record('child')
+    {end}
+os.waitpid(child, 0)
+tap.record('parent')
+""",
+        trace,
+    )
+    found = runs(trace)
+    assert len(found) == 2
+    parent = next(events for events in found.values() if any(e["type"] == "parent" for e in events))
+    child = next(events for events in found.values() if events is not parent)
+    assert child[0]["type"] == "run.started"
+    assert child[0]["payload"]["pid"] != parent[0]["payload"]["pid"]
+    assert child[0]["payload"]["parent_run_id"] == (parent[0]["run_id"] if first else None)
+    assert [event["type"] for event in child[1:3]] == ["tool.called", "child"]
+    if "run" not in first:
+        assert parent[-1]["type"] == "run.ended"
+    assert sum(event["type"] == "run.ended" for event in child) == (end == "sys.exit(0)" and "run" not in first)
+
+
+def test_a_fork_inside_a_run_that_both_leave(trace: Trace) -> None:
+    program(
+        """
+import os
+with tap.run(name='task'):
+    child = os.fork()
+    tap.record('note')
+if child: os.waitpid(child, 0)
+""",
+        trace,
+    )
+    found = list(runs(trace).values())
+    assert [[event["type"] for event in events] for events in found] == [["run.started", "note", "run.ended"]] * 2
+
+
+def test_a_fork_with_a_busy_thread_writes_nothing_twice(trace: Trace) -> None:
+    program(
+        """
+import os
+tap.close()
+tap = Tap(PATH, blocking=False)
+for n in range(300): tap.record('note', n=n)
+child = os.fork()
+tap.record('note', n=1000)
+if child: os.waitpid(child, 0)
+""",
+        trace,
+    )
+    first, second = sorted(runs(trace).values(), key=len, reverse=True)
+    assert [event["payload"]["n"] for event in first[1:-1]] == [*range(300), 1000]
+    assert [event["type"] for event in second] == ["run.started", "note", "run.ended"]
+
+
+def test_a_fork_while_another_thread_holds_the_locks(trace: Trace) -> None:
+    program(
+        """
+import os, threading
+tap.record('note')
+held, done = threading.Event(), threading.Event()
+def hold():
+    with tap.sink._lock, tap.sink._counting:
+        held.set(); done.wait(20)
+threading.Thread(target=hold).start()
+held.wait(20)
+if (child := os.fork()) == 0:
+    tap.record('child')
+    os._exit(0)
+os.waitpid(child, 0)
+done.set()
+""",
+        trace,
+        "-W",
+        "ignore",
+    )
+    assert "child" in trace.types()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing(trace: Trace, tmp_path: Path, method: str) -> None:
+    (tmp_path / "agent.py").write_text(
+        f"""
+import multiprocessing, os, sys
+from agenttap import Tap
+tap = Tap({str(trace.path)!r})
+def work(n):
+    tap.record('child', n=n)
+if __name__ == '__main__':
+    os.environ.update(tap.environment())
+    tap.record('parent')
+    processes = [multiprocessing.get_context({method!r}).Process(target=work, args=(n,)) for n in range(3)]
+    for p in processes: p.start()
+    for p in processes: p.join()
+"""
+    )
+    done = subprocess.run([sys.executable, tmp_path / "agent.py"], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    parent, *children = runs(trace).values()
+    assert len(children) == 3
+    for events in children:
+        assert [event["type"] for event in events] == ["run.started", "child", "run.ended"]
+        assert events[0]["payload"]["parent_run_id"] == parent[0]["run_id"]
+
+
+def test_a_parent_from_the_environment(trace: Trace) -> None:
+    program("tap.record('note')", trace, AGENTTAP_PARENT_RUN_ID="run-of-the-parent")
+    assert trace.one("run.started")["parent_run_id"] == "run-of-the-parent"
+
+
+def test_output_from_the_environment(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match=r"pass output_path=.*AGENTTAP_OUTPUT"):
+        Tap()
+    with pytest.raises(ValueError, match="not both"):
+        Tap(trace.path, print)
+    monkeypatch.setenv("AGENTTAP_OUTPUT", str(trace.path))
+    with Tap() as tap:
+        tap.record("note")
+    assert trace.types() == ["run.started", "note", "run.ended"]
+
+
+def test_disabled_by_the_environment(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTTAP_DISABLED", "1")
+    client = object()
+    with Tap(trace.path) as tap, tap.run(), tap.tool_call("a"):
+        assert tap.wrap(client) is client
+        tap.record("note")
+    assert not trace.path.exists()
+
+
+def test_what_importing_brings_in() -> None:
+    text = "import sys, agenttap; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True)
+    unwanted = {
+        "click",
+        "rich",
+        "jmespath",
+        "httpx",
+        "httpx2",
+        "anthropic",
+        "openai",
+        "asyncio",
+        "pydantic",
+        "trace_cli",
+    }
+    assert not unwanted & set(done.stdout.split())
