@@ -35,7 +35,8 @@ def answer(request: dict[str, Any]) -> list[Block]:
         case 2:
             return [text(f"{found(before)} Now the group."), growth("group", total(now), total(before))]
         case 3:
-            return [text("And each region."), *(growth(name, now[name], before[name]) for name in indexes)]
+            changes = ", ".join(f"{name} from {before[name]} to {now[name]}" for name in indexes)
+            return [text(f"Each region: {changes}."), *(growth(name, now[name], before[name]) for name in indexes)]
         case 4:
             return [text("All figures are in."), call("publish", title=QUARTER, report=report(messages, now))]
         case _:
