@@ -1,0 +1,443 @@
+"""Where lines go, and what happens when they cannot: nothing is lost silently, and the agent never hears of it."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agenttap import Tap, guard
+from agenttap.output import Callback, File
+from agenttap.run import Run
+from agenttap.sink import Record, Sink
+from conftest import Trace
+
+
+@pytest.fixture(autouse=True)
+def _speak_again() -> None:
+    """What was said on stderr in one test may be said again in the next."""
+    guard._told.clear()
+
+
+class Gated:
+    """An output whose writes wait for a gate, or fail while `failing`."""
+
+    direct: bool = True
+    patience: int | None = None
+    name = "gated"
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.failing: Exception | None = None
+        self.failed = threading.Event()
+        self.lines: list[dict[str, Any]] = []
+
+    def write(self, line: bytes) -> None:
+        self.entered.set()
+        assert self.gate.wait(20)
+        if self.failing is not None:
+            self.failed.set()
+            raise self.failing
+        self.lines.append(json.loads(line))
+
+    def close(self) -> None:
+        pass
+
+
+def note(run: Run, size: int = 10, **payload: Any) -> Record:
+    return Record(run, "note", None, None, json.dumps(payload).encode(), size)
+
+
+def seqs(lines: list[dict[str, Any]]) -> list[int]:
+    return [line["seq"] for line in lines]
+
+
+def test_a_line_is_there_when_the_call_returns(tap: Tap, trace: Trace) -> None:
+    for n in range(100):
+        tap.record("note", n=n)
+        assert trace.events()[-1]["payload"] == {"n": n}
+    assert not any(thread.name == "agenttap" for thread in threading.enumerate())  # no thread was needed
+
+
+def test_a_line_is_one_write(tap: Tap, trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    tap.record("note")
+    sizes: list[int] = []
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: (sizes.append(len(data)), real(fd, data))[1])
+    tap.record("note", text="x" * 5_000_000)
+    monkeypatch.undo()
+    assert sizes == [len(trace.raw.splitlines(keepends=True)[-1])]
+
+
+def test_folders_and_modes(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "run.jsonl"
+    with Tap(path) as tap:
+        tap.record("note")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_relative_path_outlives_chdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Tap("run.jsonl") as tap:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        tap.record("note")
+    assert (tmp_path / "run.jsonl").exists()
+
+
+@pytest.mark.parametrize("tail", [b'{"v":1,"type":"to', b'{"v":1}\n', b""])
+def test_an_unterminated_tail_is_healed(trace: Trace, tail: bytes) -> None:
+    trace.path.parent.mkdir()
+    trace.path.write_bytes(tail)
+    with Tap(trace.path) as tap:
+        tap.record("note")
+    first, *rest = trace.raw.splitlines(keepends=True)
+    assert trace.raw.startswith(tail)
+    if tail:
+        assert first == tail.rstrip(b"\n") + b"\n"
+    assert all(json.loads(line) for line in rest)
+    assert len(trace.raw.splitlines()) == 3 + bool(tail)
+
+
+def test_a_short_write_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = File(tmp_path / "f")
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:3]))
+    file.write(b"abcdefgh\n")
+    assert (tmp_path / "f").read_bytes() == b"abcdefgh\n"
+
+
+def test_a_write_that_breaks_off_spoils_no_other_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = File(tmp_path / "f")
+    real, calls = os.write, iter(range(10))
+
+    def write(fd: int, data: bytes) -> int:
+        if next(calls) == 1:
+            raise OSError(28, "No space left on device")
+        return real(fd, data[:3])
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(OSError, match="No space"):
+        file.write(b"abcdefgh\n")
+    monkeypatch.undo()
+    file.write(b"abcdefgh\n")
+    assert (tmp_path / "f").read_bytes() == b"abc\nabcdefgh\n"
+
+
+def test_a_full_disk_that_has_room_again(trace: Trace) -> None:
+    """A real limit of the operating system, in a process of its own."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"""
+import resource, signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from agenttap import Tap
+tap = Tap({str(trace.path)!r})
+tap.record("before")
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
+for n in range(50): tap.record("note", n=n, text="x" * 100)
+assert not tap.flush(0.2)
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+assert tap.flush(10)
+tap.record("after")
+""",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("cannot write") == 1
+    events, torn = [], 0
+    for line in trace.raw.splitlines():
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            torn += 1
+    assert torn <= 1  # the line in which the room ended
+    assert seqs(events) == list(range(54))
+    assert [event["payload"]["n"] for event in events if event["type"] == "note"] == list(range(50))
+
+
+def test_a_path_that_cannot_be_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    tap = Tap(tmp_path / "file" / "run.jsonl")
+    for _ in range(5):
+        tap.record("note")
+    assert tap.stats()["written"] == 0
+    (tmp_path / "file").unlink()
+    assert tap.flush(10)  # tried again
+    tap.close()
+    assert len((tmp_path / "file" / "run.jsonl").read_text().splitlines()) == 7
+    assert capfd.readouterr().err.count("cannot write") == 1
+
+
+def test_what_could_not_be_written_at_the_end_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    tap = Tap(tmp_path / "file" / "run.jsonl")
+    tap.record("note")
+    began = time.monotonic()
+    tap.close()
+    assert time.monotonic() - began < 4
+    assert "3 events could not be written" in capfd.readouterr().err
+    assert tap.stats()["dropped"] == 3
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "renamed"])
+def test_a_file_that_vanishes_is_made_again(tap: Tap, trace: Trace, what: str) -> None:
+    tap.record("before")
+    if what == "folder":
+        shutil.rmtree(trace.path.parent)
+    elif what == "file":
+        trace.path.unlink()
+    else:
+        trace.path.rename(trace.path.with_suffix(".old"))
+    tap.record("after")
+    assert trace.types() == ["after"]
+    assert stat.S_IMODE(trace.path.stat().st_mode) == 0o600
+
+
+def test_many_threads(trace: Trace) -> None:
+    with Tap(trace.path) as tap, ThreadPoolExecutor(32) as pool:
+        list(pool.map(lambda n: tap.record("note", n=n, text="x" * n), range(2000)))
+    assert seqs(trace.events()) == list(range(2002))
+    assert sorted(event["payload"]["n"] for event in trace.events("note")) == list(range(2000))
+
+
+def test_several_processes_on_one_file(trace: Trace) -> None:
+    text = f"""
+from agenttap import Tap
+with Tap({str(trace.path)!r}) as tap:
+    for n in range(30): tap.record("note", n=n, text="x" * 300_000)
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", text]) for _ in range(4)]
+    assert [process.wait(60) for process in processes] == [0] * 4
+    by_run: dict[str, list[int]] = {}
+    for event in trace.events():
+        by_run.setdefault(event["run_id"], []).append(event["seq"])
+    assert list(by_run.values()) == [list(range(32))] * 4
+
+
+# --- the lock, the queue and the thread ------------------------------------------------------------------------
+
+
+def test_nobody_waits_for_a_write_that_hangs() -> None:
+    output, run = Gated(), Run(None, None, None, None)
+    sink = Sink(output)
+    output.gate.clear()
+    hanging = threading.Thread(target=sink.put, args=(note(run, n=0),))
+    hanging.start()
+    assert output.entered.wait(10)
+    waits = []
+    for n in range(1, 50):
+        began = time.monotonic()
+        sink.put(note(run, n=n))
+        waits.append(time.monotonic() - began)
+    assert sorted(waits)[25] < 0.005  # only the first waits for the lock at all
+    output.gate.set()
+    hanging.join()
+    assert sink.flush(10)
+    assert seqs(output.lines) == list(range(50))
+    assert [line["payload"]["n"] for line in output.lines] == list(range(50))
+    sink.put(note(run, n=50))
+    sink.close()
+    assert len(output.lines) == 51
+
+
+def test_after_a_slow_write_the_thread_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    output, run = Gated(), Run(None, None, None, None)
+    sink = Sink(output)
+    monkeypatch.setattr("agenttap.sink.SLOW_WRITE", -1)
+    sink.put(note(run))
+    monkeypatch.undo()
+    output.gate.clear()
+    sink.put(note(run))  # would hang here
+    output.gate.set()
+    assert sink.flush(10)
+    writers: list[str] = []
+    write = output.write
+    monkeypatch.setattr(
+        output, "write", lambda line: (writers.append(threading.current_thread().name), write(line))
+    )
+    sink.put(note(run))
+    assert writers == ["MainThread"]  # once drained, at once again
+    assert seqs(output.lines) == [0, 1, 2]
+    sink.close()
+
+
+def test_loss_is_an_event_where_it_happened() -> None:
+    output, run, other = Gated(), Run(None, None, None, None), Run(None, None, None, None)
+    sink = Sink(output, max_queue_bytes=100)
+    output.failing = OSError(28, "No space left on device")
+    for n in range(25):
+        sink.put(note(run, n=n))
+    sink.put(note(other))
+    assert output.failed.wait(10)
+    output.failing = None
+    assert sink.flush(10)
+    sink.put(note(run, n=25))
+    sink.put(Record(run, "run.ended", None, None, b'{"status":"ok"}', 0, counts=True))
+    mine = [line for line in output.lines if line["run_id"] == run.run_id]
+    assert [line["type"] for line in mine] == ["note"] * 10 + ["tap.dropped", "note", "run.ended"]
+    dropped = mine[10]["payload"]
+    assert dropped == {"count": 15, "bytes": 150, "reason": "the queue is full", "from_seq": 10, "to_seq": 24}
+    assert seqs(mine) == [*range(10), 25, 26, 27]
+    assert mine[-1]["payload"] == {"status": "ok", "events": 27, "dropped": 15}
+    assert [line["payload"]["count"] for line in output.lines if line["run_id"] == other.run_id] == [1]
+    assert sink.dropped == 16
+    assert sink.queued_bytes == 0
+    sink.close()
+
+
+def test_a_callback_gets_every_line_on_another_thread() -> None:
+    lines: list[tuple[str, bytes]] = []
+    with Tap(writer=lambda line: lines.append((threading.current_thread().name, line))) as tap:
+        for n in range(100):
+            tap.record("note", n=n)
+    assert {name for name, _ in lines} == {"agenttap"}
+    assert seqs([json.loads(line) for _, line in lines]) == list(range(102))
+    assert all(line.endswith(b"\n") for _, line in lines)
+
+
+def test_a_callback_that_raises(capfd: pytest.CaptureFixture[str]) -> None:
+    lines: list[dict[str, Any]] = []
+
+    def fussy(line: bytes) -> None:
+        event = json.loads(line)
+        if event["payload"].get("n") in (3, 4):
+            raise RuntimeError("not this one")
+        lines.append(event)
+
+    with Tap(writer=fussy) as tap:
+        for n in range(7):
+            tap.record("note", n=n)
+    assert [line["payload"]["n"] for line in lines if line["type"] == "note"] == [0, 1, 2, 5, 6]
+    lost = [line["payload"] for line in lines if line["type"] == "tap.dropped"]
+    assert sum(each["count"] for each in lost) == 2
+    assert "not this one" in lost[0]["reason"]
+    assert tap.stats()["dropped"] == 2
+    assert "not this one" in capfd.readouterr().err
+
+
+def test_a_callback_that_always_raises_costs_no_more_than_the_drain() -> None:
+    def never(line: bytes) -> None:
+        raise RuntimeError
+
+    tap = Tap(writer=never)
+    tap.record("note")
+    began = time.monotonic()
+    tap.close()
+    assert time.monotonic() - began < 4
+
+
+def test_a_callback_that_records(trace: Trace) -> None:
+    taps: list[Tap] = []
+    lines: list[bytes] = []
+
+    def recursive(line: bytes) -> None:
+        lines.append(line)
+        taps[0].record("from the callback")
+
+    with Tap(writer=recursive) as tap:
+        taps.append(tap)
+        tap.record("note")
+    assert len(lines) == 3
+
+
+def test_everything_on_the_thread(trace: Trace) -> None:
+    with Tap(trace.path, blocking=False) as tap:
+        for n in range(1000):
+            tap.record("note", n=n)
+    assert seqs(trace.events()) == list(range(1002))
+
+
+def test_an_event_that_is_too_large(trace: Trace) -> None:
+    with Tap(trace.path, max_event_bytes=100_000) as tap:
+        tap.record_tool_result("read", result="x" * 200_000, error="half")
+    payload = trace.one("tool.result")
+    assert payload["truncated"] is True
+    assert payload["bytes"] > 200_000
+    assert (payload["tool_name"], payload["error"]) == ("read", "half")
+    assert "result" not in payload
+
+
+def test_without_redaction(trace: Trace) -> None:
+    with Tap(trace.path, redact=None) as tap:
+        tap.record("note", password="hunter2")
+    assert trace.one("note") == {"password": "hunter2"}
+
+
+def test_a_redaction_of_ones_own(trace: Trace) -> None:
+    with Tap(trace.path, redact=lambda raw: raw.replace(b"Ada", b"someone")) as tap:
+        tap.record("note", who="Ada")
+    assert trace.one("note") == {"who": "someone"}
+
+
+def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container at its limit of threads, or while the interpreter goes down."""
+
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    lines: list[bytes] = []
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with Tap(writer=lines.append) as tap:
+        tap.record("note")
+    assert len(lines) == 3
+
+
+def test_the_callback_output() -> None:
+    lines: list[bytes] = []
+    output = Callback(lines.append)
+    output.write(b"a\n")
+    output.close()
+    assert lines == [b"a\n"]
+
+
+# --- killed ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "beside", ["", "threading.Thread(target=lambda: exec('while True: pass'), daemon=True).start()"]
+)
+@pytest.mark.parametrize("size", [1_000, 32_000, 256_000])
+def test_killed_straight_after_an_event(trace: Trace, size: int, beside: str) -> None:
+    """SIGKILL by the process itself, in the instruction after the call."""
+    text = f"""
+import os, signal, threading
+from agenttap import Tap
+{beside}
+tap = Tap({str(trace.path)!r})
+for n in range(20):
+    tap.record_tool_call("work", {{"n": n, "text": "x" * {size}}})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", text], timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert [event["payload"]["args"]["n"] for event in trace.events("tool.called")] == list(range(20))
+
+
+def test_terminated(trace: Trace) -> None:
+    text = f"""
+import os, signal
+from agenttap import Tap
+tap = Tap({str(trace.path)!r})
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+tap.record("note")
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    assert subprocess.run([sys.executable, "-c", text], timeout=60).returncode == -signal.SIGTERM
+    assert trace.types() == ["run.started", "note"]
