@@ -3,8 +3,8 @@
 # Needs `trace` and a python with the anthropic SDK in PATH. Ends with 0 when the story went as it is told here.
 set -eu
 cd "$(dirname "$0")/.."
-unset ANTHROPIC_API_KEY  # this is the story of the stand-in; a model of its own would tell its own
-export TRACE_PAGER=cat  # and it runs to its end by itself
+unset ANTHROPIC_API_KEY AGENTTAP_DISABLED TRACE_OUTPUT  # a real model would make up a story of its own
+export TRACE_PAGER=cat
 run=${1:-runs/demo.jsonl}
 
 # On a terminal every command shows a readable view by itself. Elsewhere (a log) it is asked for.
@@ -22,10 +22,10 @@ rm -f "$run"
 say '03:17, and nobody is watching.'
 show "python examples/agent.py --out $run" && fail 'the agent was to fail, and did not'
 
-say 'No report this morning, and the log does not say why. What is in the trace?'
+say 'There is no report, and the log does not say why. What is in the trace?'
 show "trace types$readable $run"
 
-say 'What broke first? (Not the model.error: the API was busy, the SDK tried again, all was well.)'
+say 'What broke first? Not the model.error: the API was busy, a second try went well.'
 show "trace first-error$readable $run"
 
 say 'A division by zero, in the growth of what?'
@@ -34,10 +34,10 @@ show "trace before -n 1 -t tool.called$readable $run"
 say 'APAC, from 0 to 0? What had the searches returned?'
 show "trace filter -t tool.result --tool search$readable $run"
 
-say 'sales-apj has no entries, and that is no error. Who told the model to look there?'
+say 'sales-apj is empty, and that is no error. Who told the model to look there?'
 show "trace before -n 1 -t model.request -o jsonl $run | $system"
 
-say 'Our prompt did. The index is called sales-apac by now, and the last line made a 0 of what was not found.'
+say 'Our prompt did. That index is called sales-apac by now.'
 
 # What was told above is what the trace holds.
 trace first-error "$run" | grep -q '"error":"division by zero"' || fail 'the first error is another one'

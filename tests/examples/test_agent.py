@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import agent
+import messages_api
 import pytest
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+PYTHON = Path(sys.executable).parent
 
 ANSWER = ["model.request", "model.response"]
 TOOL = ["tool.called", "tool.result"]
@@ -29,10 +30,12 @@ STORY = [
 ]
 
 
-def run_agent(*options: str | Path) -> subprocess.CompletedProcess[str]:
+def run_agent(*options: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if name != "ANTHROPIC_API_KEY"}
     command = [sys.executable, EXAMPLES / "agent.py", *options]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env=environment | variables, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def read(trace: Path) -> list[dict[str, Any]]:
@@ -100,21 +103,38 @@ def test_with_the_right_index_in_the_prompt_the_report_is_published(tmp_path: Pa
     assert events[-1]["payload"]["status"] == "ok"
 
 
+def test_with_a_key_it_talks_to_the_api_of_the_environment(tmp_path: Path) -> None:
+    trace = tmp_path / "run.jsonl"
+    with messages_api.serve() as base_url:
+        key = {"ANTHROPIC_API_KEY": "sk-ant-local", "ANTHROPIC_BASE_URL": base_url, "NO_PROXY": "*"}
+        assert run_agent("--out", trace, **key).returncode == 1
+    urls = {event["payload"]["url"] for event in read(trace) if event["type"] == "model.request"}
+    assert urls == {f"{base_url}/v1/messages"}
+    assert "sk-ant" not in trace.read_text()
+
+
 def test_the_demo_walks_from_the_error_to_the_prompt(tmp_path: Path) -> None:
-    folder = str(Path(sys.executable).parent)
-    if not shutil.which("trace", path=folder):
-        pytest.skip("trace is not installed beside this python")
-    environment = {
-        **os.environ,
-        "PATH": f"{folder}:{os.environ['PATH']}",
-        "ANTHROPIC_API_KEY": "sk-ant-unused",
-    }
-    command = ["sh", EXAMPLES / "demo.sh", tmp_path / "run.jsonl"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = run_demo(tmp_path, PYTHON)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("\n$ ") == 6
     for words in ("division by zero", "sales-apj", "- APAC: sales-apj\n"):
         assert words in done.stdout
+
+
+def test_the_demo_fails_when_the_agent_does_not(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 0\n")
+    python.chmod(0o755)
+    done = run_demo(tmp_path, tmp_path, PYTHON)
+    assert done.returncode == 1
+    assert done.stderr == "demo: the agent was to fail, and did not\n"
+
+
+def run_demo(folder: Path, *path: Path) -> subprocess.CompletedProcess[str]:
+    before = ":".join([*map(str, path), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": before, "ANTHROPIC_API_KEY": "sk-ant-unused"}
+    command = ["sh", EXAMPLES / "demo.sh", folder / "run.jsonl"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def check_story(events: list[dict[str, Any]]) -> None:
