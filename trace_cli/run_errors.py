@@ -13,13 +13,11 @@ In a run that was read whole and never ended, the last call without an answer is
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from trace_cli import message
+from trace_cli import line, message
 from trace_cli.event import Event
 from trace_cli.text import compact
 
@@ -62,19 +60,19 @@ class RunErrors:
     """Follows one run, event by event. In memory: open calls, and the first unrecovered error of each key.
 
     `every` counts attempts that the SDK retried with success too. `wanted` narrows down what is kept.
-    `waiting` holds the indexes of failed attempts whose retry is still to come; runs may share one set.
+    `waiting` holds, by index, the failed attempts whose retry may still come; runs may share one.
     """
 
     def __init__(
         self,
         every: bool = False,
         wanted: Callable[[Event], bool] = lambda event: True,
-        waiting: set[int] | None = None,
+        waiting: dict[int, Error] | None = None,
     ) -> None:
         self.first: Error | None = None
         self._every = every
         self._wanted = wanted
-        self._waiting = set() if waiting is None else waiting
+        self._waiting = {} if waiting is None else waiting
         self._unrecovered: dict[object, Error] = {}
         self._open: dict[str, Event] = {}  # call_id -> the model.request or tool.called without an answer yet
         self._attempts: dict[str, _Attempts] = {}  # by the call_id of the latest attempt
@@ -92,8 +90,8 @@ class RunErrors:
         found = judge(self, event) if judge else []
         if not found and not event.own:
             found = self._keep(_foreign_error(event))
-        if not found and b'"_error"' in event.raw[-4096:]:
-            found = self._keep(_judged_before(event))
+        if not found and event.judged:
+            found = self._keep(_judged_before(event, event.judged))
         return found
 
     def finish(self) -> list[Error]:
@@ -115,7 +113,7 @@ class RunErrors:
         for error in errors:
             if error is None:
                 continue
-            self._waiting.discard(error.event.index)
+            self._waiting.pop(error.event.index, None)
             if self._wanted(error.event):
                 kept.append(error)
                 if error.recovered is not True:
@@ -162,7 +160,7 @@ class RunErrors:
                 self._recover(key)
             elif call_id in self._told_calls or self._told_tools[tool]:
                 self._told_calls.add(call_id)
-                self._told_tools[tool] -= 1
+                self._told_tools[tool] = max(0, self._told_tools[tool] - 1)
             else:
                 self._told_calls.add(call_id)
                 found += self._keep(Error(event, "tool_result", compact(text), tool, None, key))
@@ -185,20 +183,22 @@ class RunErrors:
         if self._every or not _may_be_retried(error.kind, status):
             return self._keep(*attempts.errors)
         self._attempts[event.call_id] = attempts
-        self._waiting.add(event.index)
+        self._waiting[event.index] = error
         return []
 
     def _model_response(self, event: Event) -> list[Error]:
+        request = self._open.pop(event.call_id, None) if event.call_id else None
         if event.call_id:
-            self._open.pop(event.call_id, None)
             if attempts := self._attempts.pop(event.call_id, None):
-                self._waiting.difference_update(error.event.index for error in attempts.errors)
+                for error in attempts.errors:
+                    self._waiting.pop(error.event.index, None)
             if key := self._again.pop(event.call_id, None):
                 self._recover(key)
         if b"error" not in event.raw:
             return []
         for tool, text in message.response_errors(_body(event)):
-            return self._keep(Error(event, "response", compact(text), tool, None, ("tool", tool) if tool else None))
+            key = ("tool", tool) if tool else request and _request_key(request)
+            return self._keep(Error(event, "response", compact(text), tool, None, key))
         return []
 
     def _tool_called(self, event: Event) -> list[Error]:
@@ -219,7 +219,7 @@ class RunErrors:
         return self._keep(Error(event, "tool", compact(event.error), event.tool_name, None, key))
 
     def _step_ended(self, event: Event) -> list[Error]:
-        key = ("step", event.payload.get("name"))
+        key = ("step", str(event.payload.get("name")))
         if event.payload.get("error") is None:
             self._recover(key)
             return []
@@ -250,11 +250,7 @@ class _RequestKey(bytes):
 
 def _request_key(request: Event) -> _RequestKey:
     body = request.payload.get("body")
-    try:
-        text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # numbers beyond 64 bits, lone surrogates
-        text = repr(body).encode("utf-8", "backslashreplace")
-    return _RequestKey(f"{request.payload.get('url')}\0".encode() + text)
+    return _RequestKey(line.dump([request.payload.get("url"), body]))
 
 
 def _may_be_retried(kind: str, status: Any) -> bool:
@@ -281,72 +277,6 @@ def _foreign_error(event: Event) -> Error | None:
     return Error(event, "log", compact(said or f"level {level}"), tool, False) if bad else None
 
 
-def _judged_before(event: Event) -> Error | None:
+def _judged_before(event: Event, row: Mapping[str, Any]) -> Error:
     """An `_error` that an earlier command put into the line: it had read more than this one may have."""
-    row = event.fields.get("_error")
-    if not isinstance(row, Mapping):
-        return None
     return Error(event, str(row.get("kind")), str(row.get("message")), row.get("tool_name"), row.get("recovered"))
-
-
-def first_errors(
-    events: Iterable[Event],
-    *,
-    unrecovered: bool = False,
-    every: bool = False,
-    wanted: Callable[[Event], bool] = lambda event: True,
-) -> Iterable[Error]:
-    """The first error of each run, when the run ends; the unended ones at the end of the input.
-
-    `unrecovered`: the first that was never recovered. Memory grows with the number of runs without an end.
-    """
-    runs: dict[object, RunErrors] = {}
-    ended: set[object] = set()
-
-    def first(run: RunErrors) -> Iterable[Error]:
-        found = run.unrecovered() if unrecovered else run.first
-        if found:
-            found.recovered = bool(found.recovered)
-            yield found
-
-    for event in events:
-        name = event.run
-        if name in ended:
-            continue
-        run = runs.get(name)
-        if run is None:
-            run = runs[name] = RunErrors(every, wanted)
-        run.feed(event)
-        if event.type == "run.ended":
-            ended.add(name)
-            yield from first(runs.pop(name))
-    for run in runs.values():
-        run.finish()
-        yield from first(run)
-
-
-def with_errors(
-    events: Iterable[Event], *, every: bool = False, wanted: Callable[[Event, bool], bool]
-) -> Iterable[tuple[Event, Error | None]]:
-    """The wanted events in their order, each with the error that it is, or None.
-
-    `wanted(event, maybe)` is asked once for each event, `maybe` telling whether it is or may turn out an error.
-    While a failed attempt awaits its retry, what comes behind it is held back, up to `HELD` bytes; past that
-    the attempt counts as an error.
-    """
-    runs: dict[object, RunErrors] = {}
-    waiting: set[int] = set()
-    errors: dict[int, Error] = {}
-    held: list[Event] = []
-    size = 0
-    for event in events:
-        run = runs.get(event.run)
-        if run is None:
-            run = runs[event.run] = RunErrors(every, waiting=waiting)
-        for error in run.feed(event):
-            errors[error.event.index] = error
-        if event.type == "run.ended":
-            del runs[event.run]
-        if wanted(event, event.index in errors or event.index in waiting):
-            held.append(event)
-            size += len(event.raw)
