@@ -141,7 +141,7 @@ _SELECTION: tuple[Any, ...] = (
         multiple=True,
         type=FIELD,
         metavar="JMESPATH",
-        help='Where this holds: "payload.status == `429`"; repeatable (and).',
+        help="Where this holds: 'payload.status == `429`'; repeatable (and).",
     ),
     click.option(
         "--since",

@@ -2,8 +2,8 @@
 
 The moment is an anchor: the first error of each run in FILE, or what --at names. Without FILE and --at,
 standard input holds anchors (events with {"_src"}, as first-error prints them), whose traces are read again.
-The anchor itself is not printed. The selection comes first, then -n: `-n 1 -t model.request` is the one request
-next to the anchor. Output is in file order, each event once, with {"_src"}.
+The anchor itself is not printed. The selection comes first, then -n, so that `-n 1 -t model.request` is the
+request next to the anchor. Output is in file order, each event once, with {"_src"}.
 
 Examples:
 

@@ -7,8 +7,8 @@ Examples:
 
   trace filter -t tool.called run.jsonl
   trace filter --tool search --error run.jsonl
-  trace filter -w "payload.duration_ms > `1000`" run.jsonl
-  trace filter -t model.response -w "payload.body.stop_reason == 'max_tokens'" run.jsonl
+  trace filter -w 'payload.duration_ms > `1000`' run.jsonl
+  trace filter -w "payload.body.stop_reason == 'max_tokens'" run.jsonl
 
 Live, as it happens:
 

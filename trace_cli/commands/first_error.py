@@ -14,7 +14,7 @@ Examples:
   trace first-error --unrecovered runs/*.jsonl
   trace first-error run.jsonl | trace before -n 1 -t model.request
 
-  if trace first-error run.jsonl >error.jsonl; then echo "the run failed"; fi
+  if trace first-error run.jsonl >error.jsonl; then echo failed; fi
 """
 
 import click
