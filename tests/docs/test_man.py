@@ -23,7 +23,12 @@ def examples(page: Path) -> list[str]:
     shown = re.findall(r"^\.EX\n(.*?)^\.EE$", page.read_text(), re.MULTILINE | re.DOTALL)
     lines = "".join(shown).splitlines()
     plain = [re.sub(r"\\(?:\(..|.)", lambda found: _ROFF[found[0]], line) for line in lines]
-    return [line for line in plain if re.match(r"(cat|trace) ", line)]
+    return [line for line in plain if re.match(r"(cat|if|tail|trace) ", line)]
+
+
+def is_endless(command: str) -> bool:
+    """Whether an example goes on until Ctrl-C."""
+    return "tail -f" in command or ("--follow" in command and " -m " not in command)
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
@@ -62,10 +67,29 @@ def test_the_page_is_plain_ascii(page: Path) -> None:
     assert page.read_bytes().isascii(), "groff needs \\[uXXXX] for the rest"
 
 
-@pytest.mark.parametrize("command", examples(MAN / "trace.1"))
-def test_an_example_of_the_main_page_runs(command: str, traces: Path, environment: dict[str, str]) -> None:
+SHOWN = {command: page.name for page in PAGES for command in examples(page)}
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_an_example_fits_a_terminal(command: str) -> None:
+    assert len(command) <= 80 - 9, "the page is indented by 9"
+
+
+@pytest.mark.parametrize("command", [each for each in SHOWN if not is_endless(each)])
+def test_an_example_runs(command: str, traces: Path, environment: dict[str, str]) -> None:
+    for folder in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
+        (traces / folder).mkdir(parents=True)
     done = subprocess.run(
-        command, shell=True, cwd=traces, env=environment, capture_output=True, text=True, timeout=30, check=False
+        ["sh", "-c", command],
+        cwd=traces,
+        env={**environment, "HOME": str(traces)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
-    assert done.returncode in (0, 1), done.stderr
-    assert done.stderr == ""
+    assert (done.returncode in (0, 1), done.stderr) == (True, "")
+
+
+def test_most_examples_end() -> None:
+    assert sum(map(is_endless, SHOWN)) == 2
