@@ -116,7 +116,7 @@ def _known(value: Any) -> Any:
 
 
 def _model_dump(value: Any) -> Any:
-    return value.model_dump(mode="json") or orjson.Fragment(b"{}")
+    return value.model_dump(mode="json", warnings=False) or orjson.Fragment(b"{}")
 
 
 def _bytes(value: bytes) -> Any:

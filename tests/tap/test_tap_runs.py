@@ -71,8 +71,7 @@ def test_closing_twice_and_recording_afterwards(trace: Trace, capfd: pytest.Capt
 
 
 def test_an_exception_that_leaves_the_tap(trace: Trace) -> None:
-    with pytest.raises(KeyError), Tap(trace.path) as tap:
-        tap.record("note")
+    with pytest.raises(KeyError), Tap(trace.path):
         raise KeyError("lost")
     payload = trace.one("run.ended")
     assert (payload["status"], payload["error"]) == ("error", "'lost'")
@@ -82,13 +81,12 @@ def test_an_exception_that_leaves_the_tap(trace: Trace) -> None:
 def test_runs_inside(tap: Tap, trace: Trace) -> None:
     with tap.run(name="outer", metadata={"n": 1}) as outer:
         assert tap.run_id == outer.run_id
-        with pytest.raises(ValueError, match="bad"), tap.run(name="inner"):
-            tap.record("note")
+        with pytest.raises(ValueError, match="bad"), tap.run(name="inner"), tap.step("work"):
             raise ValueError("bad")
         tap.record("note")
     tap.record("note")
     found = runs(trace)
-    assert [len(events) for events in found.values()] == [3, 3, 2]
+    assert [len(events) for events in found.values()] == [3, 4, 2]
     names = {events[0]["payload"]["name"]: events for events in found.values()}
     assert names["inner"][0]["payload"]["parent_run_id"] == outer.run_id
     assert names["inner"][-1]["payload"]["error"] == "bad"
@@ -130,27 +128,28 @@ def test_tasks_and_threads_keep_their_runs_apart(tap: Tap, trace: Trace) -> None
 
 
 def test_two_taps_have_runs_of_their_own(tap: Tap, trace: Trace, tmp_path: Path) -> None:
-    with Tap(tmp_path / "other.jsonl") as other:
-        with tap.run(name="a") as run, other.run(name="b"):
-            tap.record("note")
-            assert tap.run_id == run.run_id != other.run_id
+    with Tap(tmp_path / "other.jsonl") as other, tap.run(name="a") as run, other.run(name="b"):
+        tap.record("note")
+        assert tap.run_id == run.run_id != other.run_id
     assert len(runs(trace)) == 1
 
 
 def test_steps(tap: Tap, trace: Trace) -> None:
     with tap.step("plan", goal="x") as plan:
-        with pytest.raises(ValueError, match="bad"), tap.step("think") as think:
+        with tap.step("think") as think:
             tap.record("note")
+        with pytest.raises(ValueError, match="bad"), tap.step("fail") as fail:
             raise ValueError("bad")
         tap.record_tool_call("a")
     tap.record("note")
     assert [event.get("step_id") for event in trace.events()[1:]] == [
         plan.step_id,
         *[think.step_id] * 3,
+        *[fail.step_id] * 2,
         *[plan.step_id] * 2,
         None,
     ]
-    assert [event["payload"]["error"] for event in trace.events("step.ended")] == ["bad", None]
+    assert [event["payload"]["error"] for event in trace.events("step.ended")] == [None, "bad", None]
     assert trace.events("step.started")[0]["payload"] == {"name": "plan", "attributes": {"goal": "x"}}
 
 

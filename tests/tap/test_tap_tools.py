@@ -1,4 +1,4 @@
-"""Tool calls: the article's two methods, the `with` block, the decorator, and which result belongs to which call."""
+"""Tool calls: the two methods, the `with` block, the decorator, and which result belongs to which call."""
 
 import asyncio
 import inspect
@@ -239,7 +239,7 @@ def test_strange_things_do_not_raise(tap: Tap, trace: Trace) -> None:
 
     tap.record_tool_call(Strange(), Strange(), call_id=Strange())  # type: ignore[arg-type]
     tap.record_tool_result("a\n\ud83d", result={Strange(): Strange()}, error=Strange())
-    tap.record("Some type\n", **{"x": {1: Strange()}, "self": 2, "type": 3})
+    tap.record("Some type\n", x={1: Strange()}, self=2, type=3)
     last = trace.events()[-1]
     assert last["type"] == "Some_type_"
     assert last["payload"]["original"] == {"type": "Some type\n"}
