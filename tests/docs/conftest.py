@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "man"), str(ROOT / "examples")]  # generate, messages_api
+# generate and messages_api; and trace_cli, which the folder tests/trace_cli would hide
+sys.path[:0] = [str(ROOT / "man"), str(ROOT / "examples"), str(ROOT)]
 
 
 @pytest.fixture

@@ -56,13 +56,13 @@ def commands_shown() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("command", dict(commands_shown()))
 def test_a_command_prints_what_is_shown(
-    command: str, traces: Path, environment: dict[str, str], request: pytest.FixtureRequest
+    command: str, traces: Path, environment: dict[str, str], accept: bool
 ) -> None:
     printed, status = on_terminal(command, traces, environment)
     assert status == 0, printed
     assert all(len(line) <= WIDTH for line in [f"$ {command}", *printed.splitlines()])
     said = dict(commands_shown())[command]
-    if printed != said and request.config.getoption("--accept", default=False):
+    if printed != said and accept:
         README.write_text(README.read_text().replace(f"$ {command}\n{said}", f"$ {command}\n{printed}"))
         said = printed
     assert printed == said
