@@ -70,13 +70,14 @@ def _reason(raw: bytes, error: json.JSONDecodeError) -> tuple[str, str | None]:
     text = raw.strip()
     if not text.startswith(b"{") or text == b"{":
         fragment = text in (b"{", b"}", b"[", b"]", b"},", b"],") or re.match(rb'"[^"]*"\s*:|[\]}],?$', text)
-        hint = "pretty-printed JSON? jq -c . FILE | trace …" if fragment else None
-        return "not JSON", hint
+        if text.startswith(b"[{"):
+            return "not JSON", "one JSON array? one event a line: jq -c '.[]' FILE | trace …"
+        return "not JSON", "pretty-printed JSON? jq -c . FILE | trace …" if fragment else None
     at_the_end = _CUT_OFF.match(error.msg) and error.pos >= len(error.doc.rstrip())
     if at_the_end or error.msg.startswith("Unterminated"):
         return f"cut off after {len(raw)} bytes", None
     return (
-        f"not JSON: {error.msg} at byte {len(error.doc[: error.pos].encode('utf-8', 'surrogatepass'))}",
+        f"not JSON: {error.msg.removesuffix(' at')} at byte {len(error.doc[: error.pos].encode('utf-8', 'surrogatepass'))}",
         None,
     )
 

@@ -34,7 +34,8 @@ def _summary_of_response(event: Event) -> str:
     if not isinstance(body, Mapping):
         return f"status {event.payload.get('status')}"
     calls = [f"{name}({compact(args)})" for name, args in message.tool_calls(body)]
-    parts = (message.stop_reason(body), message.usage(body), *calls, compact(message.answer(body)))
+    failed = [f"✗ {tool + ': ' if tool else ''}{compact(text)}" for tool, text in message.response_errors(body)]
+    parts = (message.stop_reason(body), message.usage(body), *failed, *calls, compact(message.answer(body)))
     return "  ".join(part for part in parts if part)
 
 
