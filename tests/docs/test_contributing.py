@@ -1,6 +1,7 @@
 """CONTRIBUTING.md: its map shows every file of both halves, and no other."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,6 @@ def test_the_map_has_every_file_and_no_other(half: str) -> None:
 
 
 def test_the_order_of_imports_is_the_one_that_is_checked() -> None:
-    import tomllib
-
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     told = re.search(r"^`(cli → .+?)`$", TEXT, re.MULTILINE | re.DOTALL)

@@ -8,6 +8,7 @@ from pathlib import Path
 import generate
 import pytest
 
+from trace_cli import __version__
 from trace_cli.cli import summary
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,7 @@ def test_every_command_has_a_page_and_every_page_a_command() -> None:
 
 def test_the_main_page_lists_the_commands() -> None:
     source = (MAN / "trace.1").read_text().replace(r"\-", "-")
+    assert f'"agent-replay-trace {__version__}"' in source.partition("\n")[0]
     names = [path.stem.removeprefix("trace-") for path in GENERATED]
     listed = re.findall(r"^\.TP\n\.B (\S+)\n(.+)\n", source.partition(".SH COMMANDS")[2].partition(".SH")[0], re.M)
     assert listed == [(name, summary(name)) for name in names]
