@@ -76,10 +76,8 @@ def _reason(raw: bytes, error: json.JSONDecodeError) -> tuple[str, str | None]:
     at_the_end = _CUT_OFF.match(error.msg) and error.pos >= len(error.doc.rstrip())
     if at_the_end or error.msg.startswith("Unterminated"):
         return f"cut off after {len(raw)} bytes", None
-    return (
-        f"not JSON: {error.msg.removesuffix(' at')} at byte {len(error.doc[: error.pos].encode('utf-8', 'surrogatepass'))}",
-        None,
-    )
+    before = error.doc[: error.pos].encode("utf-8", "surrogatepass")
+    return f"not JSON: {error.msg.removesuffix(' at')} at byte {len(before)}", None
 
 
 def unglue(raw: bytes) -> Iterator[tuple[int, bytes, dict[str, Any] | BadLine]]:
