@@ -54,7 +54,7 @@ def test_the_main_page_lists_the_commands() -> None:
 def test_the_page_has_no_faults(page: Path) -> None:
     if mandoc := shutil.which("mandoc"):
         # Pages have no date, so that they change with what they say only.
-        command = [mandoc, "-T", "lint", "-W", "warning", page]
+        command: list[str | Path] = [mandoc, "-T", "lint", "-W", "warning", page]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         said = [line for line in done.stdout.splitlines() if "missing date" not in line]
     elif groff := shutil.which("groff"):
