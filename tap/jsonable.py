@@ -13,6 +13,7 @@ from .guard import attempt, text
 
 MAX_DEPTH = 150
 MAX_REPR = 10_000
+_MANY = 200
 
 
 def dumps(value: object) -> bytes:
@@ -27,8 +28,10 @@ def dumps(value: object) -> bytes:
         done = orjson.dumps(value, default=_default)
     except (TypeError, ValueError, RecursionError):
         return orjson.dumps(_plain(value, ()))
-    # orjson writes NaN as null and says nothing.
-    if b"null" in done and attempt(_has_nan, value, 0, default=True, quiet=True):
+    # orjson writes NaN as null and says nothing. Looking at values costs less than looking through their text,
+    # unless they are many.
+    looked = _Looked(_MANY)
+    if attempt(looked.has_nan, value, 0, default=True, quiet=True) and b"null" in done:
         return orjson.dumps(_plain(value, ()))
     return done
 
@@ -133,19 +136,26 @@ def _repr(value: object) -> str:
     return clean(shown if len(shown) <= MAX_REPR else shown[:MAX_REPR] + "…")
 
 
-def _has_nan(value: object, depth: int) -> bool:
-    if isinstance(value, float):
-        return not math.isfinite(value)
-    if isinstance(value, str | int | bytes | orjson.Fragment) or value is None:
-        return False
-    if depth > MAX_DEPTH:
-        return True
-    if isinstance(value, dict):
-        return any(_has_nan(item, depth + 1) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(_has_nan(item, depth + 1) for item in value)
-    # Something with insides of its own: take the careful way, which looks at everything.
-    return dataclasses.is_dataclass(value) or callable(getattr(type(value), "model_dump", None))
+class _Looked:
+    """A look at up to `left` values."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def has_nan(self, value: object, depth: int) -> bool:
+        """Say whether there is NaN or an infinity in `value`, or whether that is not known."""
+        self.left -= 1
+        if isinstance(value, float):
+            return not math.isfinite(value)
+        if isinstance(value, str | int | bytes | orjson.Fragment) or value is None:
+            return False
+        if self.left < 0 or depth > MAX_DEPTH:
+            return True
+        if isinstance(value, dict):
+            return any(self.has_nan(item, depth + 1) for item in value.values())
+        if isinstance(value, list | tuple):
+            return any(self.has_nan(item, depth + 1) for item in value)
+        return True  # something with insides of its own
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:

@@ -105,11 +105,10 @@ _NAMES = (
     rb"|(?:api|access|private|account|subscription|encryption)[_-]?key|(?:x-)?api-key"
     rb"|passw(?:or)?d|passphrase|proxy-authorization|authorization|(?:set-)?cookie|credential|secret)"
 )
-# `":` is what a search can jump to; the four letters before it decide whether to look further.
+# A quote is what a search can jump to; the four letters before it decide whether to look further.
 _KEY_END = re.compile(
-    rb'":(?<=(?i:oken|cret|word|sswd|rase|_key|-key|ikey|skey|ekey|tkey|nkey|tion|okie|tial)":)\s*"'
+    rb'"(?<=(?i:oken|cret|word|sswd|rase|_key|-key|ikey|skey|ekey|tkey|nkey|tion|okie|tial)")\s*:\s*"'
 )
-_KEY_END_SPACED = re.compile(rb'"\s+:\s*"')
 _KEY_BEFORE = re.compile(rb'"[\w.-]*' + _NAMES + rb"\Z", re.IGNORECASE)
 _MAX_NAME = 100
 _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
@@ -124,18 +123,18 @@ _NESTED = re.compile(
 
 
 def _named(raw: bytes) -> Iterator[Span]:
-    for pattern in (_KEY_END, _KEY_END_SPACED) if b'" :' in raw or b'"\t' in raw else (_KEY_END,):
-        for match in pattern.finditer(raw):
-            if _is_name(raw, match.start()):
-                value = _STRING_END.match(raw, match.end())
-                if value is not None and value.end() - 1 > match.end():
-                    yield match.end(), value.end() - 1
-    if b'\\":' in raw or b'\\" :' in raw:
-        for match in _NESTED_KEY_END.finditer(raw):
-            if _is_name(raw, match.start()):
-                value = _NESTED.match(raw, match.start())
-                if value is not None and value.end(2) > value.start(2):
-                    yield value.span(2)
+    for match in _KEY_END.finditer(raw):
+        if _is_name(raw, match.start()):
+            value = _STRING_END.match(raw, match.end())
+            if value is not None and value.end() - 1 > match.end():
+                yield match.end(), value.end() - 1
+    if b"\\" not in raw:
+        return
+    for match in _NESTED_KEY_END.finditer(raw):
+        if _is_name(raw, match.start()):
+            value = _NESTED.match(raw, match.start())
+            if value is not None and value.end(2) > value.start(2):
+                yield value.span(2)
 
 
 def _is_name(raw: bytes, end: int) -> bool:
@@ -150,14 +149,20 @@ _PRIVATE_KEY = re.compile(
     rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
     rb"(?:" + _PEM + rb"*?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|" + _PEM + rb"*+)"
 )
-_PASSWORD_IN_URL = re.compile(rb'://([^/?#\s"\\@:]*:[^/?#\s"\\@]+)@')
+# What stands before the @ of a URL, looked for backwards from it.
+_USER_AND_PASSWORD = re.compile(rb'://([^/?#\s"\\@:]*:[^/?#\s"\\@]+)\Z')
+_MAX_USER = 300
 
 
 def _others(raw: bytes) -> Iterator[Span]:
     if b"PRIVATE KEY" in raw:
         yield from (match.span() for match in _PRIVATE_KEY.finditer(raw))
-    if b"@" in raw and b"://" in raw:
-        yield from (match.span(1) for match in _PASSWORD_IN_URL.finditer(raw))
+    at = raw.find(b"@")
+    while at >= 0:
+        match = _USER_AND_PASSWORD.search(raw, max(0, at - _MAX_USER), at)
+        if match is not None:
+            yield match.span(1)
+        at = raw.find(b"@", at + 1)
 
 
 # --- all of it -------------------------------------------------------------------------------------------------
@@ -169,7 +174,7 @@ _SPELLED = re.compile(rb"\\+u00([2-7][0-9a-fA-F])")
 def default(raw: bytes) -> bytes:
     """Return the JSON `raw` with every secret replaced by REPLACEMENT, and unchanged elsewhere."""
     spans = [*_shapes(raw), *_named(raw), *_others(raw)]
-    if b"\\u00" in raw:
+    if b"\\" in raw and _SPELLED.search(raw) is not None:
         spans += _in_spelled(raw)
     return _replace(raw, spans) if spans else raw
 
