@@ -17,14 +17,16 @@ class Around:
     """A question about a moment: FILEs, `at`, or anchors on stdin; what lies on one `side` of it.
 
     FILE: the trace is FILE, `at` is first-error unless given, `-` reads anchors from stdin. No FILE but `at`: the
-    trace is stdin, kept in a temporary file. Neither: stdin holds anchors, and their traces are read again.
+    trace is stdin. Neither: stdin holds anchors, and their traces are read again. What can be read but once is kept
+    in a temporary file.
     """
 
     def __init__(self, command: str, files: Sequence[str], at: str | None, strict: bool) -> None:
         self._command = command
         self._strict = strict
         self._sources: list[Reading] = []
-        self._spool: str | None = None
+        self._lost = 0
+        self._copies: dict[str, str] = {}
         if at == streams.STDIN or not (files or at):
             wanted = self._anchors_on_stdin(files)
             self._files = tuple(files) or tuple(dict.fromkeys(str(event.src["file"]) for event in wanted))
@@ -33,7 +35,6 @@ class Around:
             self._files = tuple(files) or (streams.STDIN,)
             if streams.STDIN in self._files:
                 params.expect_input()
-                self._spool = streams.spool_stdin()
             self.anchors = window.anchors_at(self._read(say=talk), at or "first-error")
 
     def events(self, side: Side, size: window.Size, selection: Selection) -> Iterator[Event]:
@@ -43,11 +44,14 @@ class Around:
 
     def status(self, found: object) -> int:
         """The exit status of a command that found something, or nothing."""
-        return max(source.status(found) for source in self._sources)
+        return 2 if self._lost else max(source.status(found) for source in self._sources)
 
     def _read(self, say: Callable[[str], None] | None = None) -> Reading:
         """The trace; what is wrong with it is said, and counts, the first time only."""
-        trace = Reading(self._files, strict=self._strict, say=say or (lambda text: None), spool=self._spool)
+        for name in self._files:
+            if name not in self._copies and streams.is_readable_once(name):
+                self._copies[name] = streams.spool(name)
+        trace = Reading(self._files, strict=self._strict, say=say or (lambda text: None), copies=self._copies)
         if say:
             self._sources.append(trace)
         return trace
@@ -77,11 +81,15 @@ class Around:
         if not wanted:
             return []
         found, lost = window.locate(self._read(say=talk), wanted)
-        if lost and not self._sources[-1].trouble:
-            event = lost[0]
-            raise TraceError(
-                f"{event.src['file']}:{event.src.get('line')}: the anchor is not there any more"
-                f" (event {event.seq} of run {event.run_id})",
-                f"if the trace was moved, name it: trace {self._command} --at - FILE",
-            )
+        if not self._sources[-1].trouble:  # else it has been said already what could not be read
+            self._lost = len(lost)
+            for event in lost[:1]:
+                more = f"; nor are {len(lost) - 1} more" if len(lost) > 1 else ""
+                talk(f"trace: {_whereabouts(event)} is not in {', '.join(self._files)}{more}")
         return found
+
+
+def _whereabouts(event: Event) -> str:
+    """What an anchor says of itself, for a message."""
+    known = f"the anchor, event {event.seq} of run {event.run_id}," if event.seq is not None else "the anchor"
+    return f"{known} once at {event.carried['file']}:{event.carried.get('line')}," if event.carried else known

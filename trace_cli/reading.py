@@ -1,7 +1,7 @@
 """From bytes to events: what is read of a trace, and what is said of lines that are none."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from trace_cli import line, streams
@@ -16,7 +16,7 @@ class Reading:
     """The events of some traces, in their order. `bad` counts the lines that were none, `trouble` unread files.
 
     `files` are names, `-` is stdin. `say` gets each line of talk. `strict` parses every line whole.
-    `pause` is called whenever the input keeps us waiting. `spool` is the file to read where stdin is asked for.
+    `pause` is called whenever the input keeps us waiting. `copies` names the files to read in place of others.
     Memory grows with the longest line.
     """
 
@@ -28,7 +28,7 @@ class Reading:
         say: Callable[[str], None] = lambda text: None,
         pause: Callable[[], None] = streams.nothing,
         follow: bool = False,
-        spool: str | None = None,
+        copies: Mapping[str, str] | None = None,
     ) -> None:
         self.files = list(files)
         self.count = 0
@@ -38,7 +38,7 @@ class Reading:
         self._say = say
         self._pause = pause
         self._follow = follow
-        self._spool = spool
+        self._copies = copies or {}
 
     def __iter__(self) -> Iterator[Event]:
         for name in self.files:
@@ -51,8 +51,7 @@ class Reading:
                         if self.trouble:
                             break
                     continue
-                source = self._spool if name == streams.STDIN and self._spool else name
-                with streams.open_input(source) as file:
+                with streams.open_input(self._copies.get(name, name)) as file:
                     yield from self._events(name, label, streams.blocks(file, self._pause))
             except IsADirectoryError:
                 self._unreadable(label, f"is a directory; name its files: {label.rstrip('/')}/*.jsonl")

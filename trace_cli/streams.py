@@ -52,17 +52,27 @@ def open_input(name: str) -> BinaryIO:
     return open(0, "rb", buffering=0, closefd=False)
 
 
-def spool_stdin() -> str:
-    """Copies stdin to a temporary file, so that it can be read twice; its name. Deleted at exit."""
+def is_readable_once(name: str) -> bool:
+    """Whether a name is stdin or a pipe: `<(zcat run.gz)` in a shell is one."""
+    try:
+        return name == STDIN or stat.S_ISFIFO(os.stat(name).st_mode)
+    except OSError:
+        return False
+
+
+def spool(name: str) -> str:
+    """Copies stdin or a pipe to a temporary file, so that it can be read twice; its name. Deleted at exit."""
     import atexit
 
-    with tempfile.NamedTemporaryFile(prefix="trace-", delete=False) as spool:
-        atexit.register(os.unlink, spool.name)
+    label = "standard input" if name == STDIN else name
+    with tempfile.NamedTemporaryFile(prefix="trace-", delete=False) as copy:
+        atexit.register(os.unlink, copy.name)
         try:
-            shutil.copyfileobj(open_input(STDIN), spool, BLOCK)
+            with open_input(name) as source:
+                shutil.copyfileobj(source, copy, BLOCK)
         except OSError as error:
-            raise TraceError(f"cannot keep standard input in {spool.name}: {error.strerror or error}") from None
-    return spool.name
+            raise TraceError(f"cannot keep {label} in {copy.name}: {error.strerror or error}") from None
+    return copy.name
 
 
 def blocks(file: BinaryIO, pause: Callable[[], None] = nothing) -> Iterator[bytes]:
