@@ -1,5 +1,6 @@
 """From bytes to events: what is read of a trace, and what is said of lines that are none."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -208,5 +209,6 @@ def _not_jsonl(start: bytes) -> str | None:
 def talk(text: str) -> None:
     """A line to stderr, which may be closed. It may name what a trace names: shown, never interpreted."""
     if sys.stderr is not None:
-        with suppress(OSError):
-            print("\n".join(map(visible, text.split("\n"))), file=sys.stderr, flush=True)
+        shown = "\n".join(map(visible, text.split("\n")))
+        with suppress(OSError):  # written at once: what stays behind in a buffer becomes an exit status of its own
+            os.write(2, f"{shown}\n".encode("utf-8", "backslashreplace"))
