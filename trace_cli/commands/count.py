@@ -56,5 +56,6 @@ def command(
         if by:
             return trace.status(results.rows(count_by(chosen, by)))
         total = sum(1 for _ in chosen)
-        results.value(total)
+        if total or not trace.trouble:  # of what could not be read, 0 would be a lie
+            results.value(total)
     return trace.status(total)
