@@ -17,8 +17,8 @@ class Around:
     """A question about a moment: FILEs, `at`, or anchors on stdin; what lies on one `side` of it.
 
     FILE: the trace is FILE, `at` is first-error unless given, `-` reads anchors from stdin. No FILE but `at`: the
-    trace is stdin. Neither: stdin holds anchors, and their traces are read again. What can be read but once is kept
-    in a temporary file.
+    trace is stdin. Neither: stdin holds anchors, and their traces are read again. What can be read only once is
+    kept in a temporary file.
     """
 
     def __init__(self, command: str, files: Sequence[str], at: str | None, strict: bool) -> None:
