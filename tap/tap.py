@@ -221,8 +221,8 @@ class Tap:
             run.lock.release()
 
     def end_run(self, run: Run, error: BaseException | None) -> None:
-        """Write `run.ended`, once, if `run.started` was written by this process. May raise."""
-        if run.ended or not run.announced or run.pid != os.getpid():
+        """Write `run.ended`, once, if `run.started` was written. `run` must be this process's own. May raise."""
+        if run.ended or not run.announced:
             return
         run.ended = True
         run.failure = error or run.failure
@@ -312,7 +312,13 @@ class Tap:
         if len(raw) > self.max_event_bytes:
             kept = {key: value for key, value in payload.items() if len(dumps(value)) <= _SMALL}
             raw = dumps(kept | {"truncated": True, "bytes": len(raw)})
-        return self.redact(raw) if self.redact is not None else raw
+        if self.redact is None:
+            return raw
+        redacted = guard.attempt(self.redact, raw)
+        # What could not be looked through is not written.
+        return (
+            redacted if isinstance(redacted, bytes) else dumps({"left_out": "redaction failed", "bytes": len(raw)})
+        )
 
     def _off(self) -> bool:
         if self.disabled:

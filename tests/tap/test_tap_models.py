@@ -4,6 +4,10 @@ import asyncio
 import gc
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -474,6 +478,70 @@ def test_the_openai_wire_format(server: Server, tap: Tap, trace: Trace) -> None:
     assert whole["body"] == answer
     assert streamed["complete"] is True
     assert trace.one("model.error")["error"] == {"kind": "stream", "type": "server_error", "message": "no room"}
+
+
+CHILD = """
+import os, signal, sys, time
+import anthropic
+from agenttap import Tap
+tap = Tap(sys.argv[1])
+client = tap.wrap(anthropic.Anthropic(api_key="k", base_url=sys.argv[2], max_retries=0))
+ask = dict(model="m", max_tokens=1, messages=[{"role": "user", "content": "Hi"}])
+"""
+
+
+def child(text: str, server: Server, trace: Trace) -> int:
+    """Run a program of its own with a wrapped client; return its exit status."""
+    arguments = [sys.executable, "-c", CHILD + text, str(trace.path), server.url]
+    return subprocess.run(arguments, timeout=60).returncode
+
+
+def test_killed_straight_after_a_response(server: Server, trace: Trace) -> None:
+    server.replies += [plain({**MESSAGE, "content": [{"type": "text", "text": "x" * 256_000}]})] * 5
+    text = "for _ in range(5): client.messages.create(**ask)\nos.kill(os.getpid(), signal.SIGKILL)"
+    assert child(text, server, trace) == -signal.SIGKILL
+    assert trace.types() == ["run.started", *["model.request", "model.response"] * 5]
+
+
+def test_killed_while_waiting_for_a_response(server: Server, trace: Trace) -> None:
+    server.replies.append(lambda wire: os.kill(int(wire.request.headers["x-pid"]), signal.SIGKILL))
+    assert child("client.messages.create(**ask, extra_headers={'x-pid': str(os.getpid())})", server, trace) == -9
+    assert trace.types() == ["run.started", "model.request"]
+
+
+def test_killed_soon_after_a_stream(server: Server, trace: Trace) -> None:
+    server.replies.append(stream(*STREAM))
+    text = """
+with client.messages.stream(**ask) as events: events.until_done()
+time.sleep(0.2)  # what the writer thread is allowed
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert child(text, server, trace) == -signal.SIGKILL
+    assert trace.one("model.response")["body"] == MESSAGE
+
+
+def test_exit_with_a_stream_half_read(server: Server, trace: Trace) -> None:
+    gate = threading.Event()
+    server.replies.append(stream(*STREAM[:4], gate))
+    assert child("events = client.messages.create(**ask, stream=True); next(iter(events))", server, trace) == 0
+    gate.set()
+    assert trace.types()[-2:] == ["model.error", "run.ended"]
+    assert trace.one("model.error")["error"]["kind"] == "cancelled"
+
+
+def test_a_stream_of_its_parent_is_not_the_childs(server: Server, trace: Trace) -> None:
+    gate = threading.Event()
+    server.replies.append(stream(*STREAM[:4], gate, *STREAM[4:]))
+    text = """
+events = client.messages.create(**ask, stream=True)
+next(iter(events))
+if (pid := os.fork()) == 0:
+    sys.exit(0)
+os.waitpid(pid, 0)
+"""
+    assert child(text, server, trace) == 0
+    gate.set()
+    assert trace.types() == ["run.started", "model.request", "model.error", "run.ended"]
 
 
 def test_a_secret_split_over_chunks(server: Server, client: anthropic.Anthropic, tap: Tap, trace: Trace) -> None:

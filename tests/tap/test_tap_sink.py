@@ -37,6 +37,7 @@ class Gated:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
+        self.stuck = False
         self.entered = threading.Event()
         self.failing: Exception | None = None
         self.failed = threading.Event()
@@ -44,7 +45,8 @@ class Gated:
 
     def write(self, line: bytes) -> None:
         self.entered.set()
-        assert self.gate.wait(20)
+        if not self.gate.wait(20):
+            self.stuck = True
         if self.failing is not None:
             self.failed.set()
             raise self.failing
@@ -246,6 +248,7 @@ def test_nobody_waits_for_a_write_that_hangs() -> None:
         began = time.monotonic()
         sink.put(note(run, n=n))
         waits.append(time.monotonic() - began)
+    assert not output.stuck
     assert sorted(waits)[25] < 0.005  # only the first waits for the lock at all
     output.gate.set()
     hanging.join()
@@ -264,7 +267,8 @@ def test_after_a_slow_write_the_thread_takes_over(monkeypatch: pytest.MonkeyPatc
     sink.put(note(run))
     monkeypatch.undo()
     output.gate.clear()
-    sink.put(note(run))  # would hang here
+    sink.put(note(run))
+    assert not output.stuck  # it would have hung there
     output.gate.set()
     assert sink.flush(10)
     writers: list[str] = []
@@ -299,6 +303,20 @@ def test_loss_is_an_event_where_it_happened() -> None:
     assert [line["payload"]["count"] for line in output.lines if line["run_id"] == other.run_id] == [1]
     assert sink.dropped == 16
     assert sink.queued_bytes == 0
+    sink.close()
+
+
+def test_each_loss_is_told_in_its_place() -> None:
+    output, run = Gated(), Run(None, None, None, None)
+    sink = Sink(output, max_queue_bytes=100)
+    output.failing = OSError(28, "No space left on device")
+    for size in (90, 20, 10, 10, 30):  # the second, and the last two, find no room
+        sink.put(note(run, size))
+    assert output.failed.wait(10)
+    output.failing = None
+    assert sink.flush(10)
+    told = [(line["type"], line["seq"], line["payload"].get("count")) for line in output.lines]
+    assert told == [("note", 0, None), ("tap.dropped", 2, 1), ("note", 3, None), ("tap.dropped", 6, 2)]
     sink.close()
 
 
@@ -384,6 +402,34 @@ def test_a_redaction_of_ones_own(trace: Trace) -> None:
     with Tap(trace.path, redact=lambda raw: raw.replace(b"Ada", b"someone")) as tap:
         tap.record("note", who="Ada")
     assert trace.one("note") == {"who": "someone"}
+
+
+def test_a_redaction_that_fails_lets_nothing_out(trace: Trace, capfd: pytest.CaptureFixture[str]) -> None:
+    def broken(raw: bytes) -> bytes:
+        if b"run.started" in raw or b"pid" in raw:
+            return raw
+        raise RuntimeError("broken rule")
+
+    with Tap(trace.path, redact=broken) as tap:
+        tap.record("note", password="hunter2")
+    assert trace.one("note") == {"left_out": "redaction failed", "bytes": 22}
+    assert "broken rule" in capfd.readouterr().err
+
+
+def test_secrets_in_what_tools_say(tap: Tap, trace: Trace) -> None:
+    key = "ghp_" + "a1B2" * 9
+    tap.record_tool_call(
+        "fetch", {"url": f"https://app:{key}@git.example/x", "headers": {"Authorization": "Basic x"}}
+    )
+    try:
+        raise ConnectionError(f"401 for {key}")
+    except ConnectionError as exc:
+        tap.record_tool_result("fetch", error=exc)
+    with pytest.raises(ValueError, match="bad"), tap.run(metadata={"api_key": "hunter2"}):
+        raise ValueError(f"bad key {key}")
+    assert b"a1B2" not in trace.raw
+    assert b"hunter2" not in trace.raw
+    assert trace.one("tool.result")["error"] == "401 for [redacted]"
 
 
 def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
