@@ -57,7 +57,7 @@ def _trap(text: str) -> str | None:
     bare = _QUOTED.sub(lambda quoted: quoted[0][0] + "·" * (len(quoted[0]) - 2) + quoted[0][-1], text)
     if found := _COMPARED_NUMBER.search(bare):
         number = found[1] or found[2]
-        return f"a number is written between backticks: `{number}`"
+        return f"a number is written between backticks: `{number}` (and all of it in single quotes, for the shell)"
     if found := _COMPARED_WORD.search(bare):
         return f"{found[1]} is written between backticks: `{found[1]}`"
     if (found := _COMPARED_NAME.search(bare)) and found[1] is not None:

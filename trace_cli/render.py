@@ -100,8 +100,9 @@ class Pretty:
         self._print(row)
         if error:
             said = error.message if error.tool_name is None else f"{error.tool_name}: {error.message}"
+            shown = [visible(said)] if visible(error.message) not in row.plain else []
             after = {True: ", recovered later", False: ", never recovered", None: ""}[error.recovered]
-            for part in (visible(said), f"{error.kind}{after}"):
+            for part in (*shown, f"{error.kind}{after}"):
                 self._print(Text(f"    {part}", "red", no_wrap=False))
 
     def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
