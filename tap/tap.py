@@ -65,6 +65,7 @@ class Tap:
         self.sink = Sink(_output(output_path, writer, self.disabled), blocking=blocking)
         self._default = Run(run_id, name, metadata, os.environ.get(PARENT_VARIABLE) or None)
         self._heirs: dict[str, Run] = {}  # in a forked child: by run_id of the parent's run, the child's own
+        self._ancestors: dict[str, str] = {}  # the same for the process that this one was forked from, by run_id
         self._calls = Calls()
         if not self.disabled:
             hooks.add(self)
@@ -202,7 +203,8 @@ class Tap:
             return run
         own = self._heirs.get(run.run_id)
         if own is None:
-            own = self._heirs.setdefault(run.run_id, Run(None, run.name, run.metadata, run.run_id))
+            parent = self._ancestors.get(run.run_id, run.run_id)
+            own = self._heirs.setdefault(run.run_id, Run(None, run.name, run.metadata, parent))
         return own
 
     def announce(self, run: Run) -> None:
@@ -244,6 +246,7 @@ class Tap:
         self.sink.reset()
         self._calls.reset()
         self.in_flight = {}
+        self._ancestors |= {run_id: own.run_id for run_id, own in self._heirs.items() if own.announced}
         self._heirs = {}
         if not self._default.announced:
             # The parent had not begun: this run is as much the child's as the parent's.

@@ -259,6 +259,28 @@ tap.record('parent')
     assert sum(event["type"] == "run.ended" for event in child) == (end == "sys.exit(0)" and "run" not in first)
 
 
+def test_a_fork_of_a_fork(trace: Trace) -> None:
+    program(
+        """
+import os
+tap.record('parent')
+if os.fork():
+    os.wait()
+else:
+    tap.record('child')
+    if os.fork():
+        os.wait()
+    else:
+        tap.record('grandchild')
+""",
+        trace,
+    )
+    found = {events[1]["type"]: events for events in runs(trace).values()}
+    parents = {name: events[0]["payload"]["parent_run_id"] for name, events in found.items()}
+    own = {name: events[0]["run_id"] for name, events in found.items()}
+    assert parents == {"parent": None, "child": own["parent"], "grandchild": own["child"]}
+
+
 def test_a_fork_inside_a_run_that_both_leave(trace: Trace) -> None:
     program(
         """
