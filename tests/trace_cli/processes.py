@@ -1,12 +1,17 @@
 """Runs `trace` as a person does: in a shell, in a folder with traces, with nothing inherited that changes it."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+import termios
+import time
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "tests/samples"
@@ -42,14 +47,15 @@ class Done:
 
 def shell(line: str, folder: Path, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
     """Runs a shell line in a folder. No traceback may ever show."""
+    given = {"input": stdin} if stdin else {"stdin": subprocess.DEVNULL}
     done = subprocess.run(
         ["bash", "-c", line],
         cwd=folder,
-        input=stdin,
         capture_output=True,
         env=environment(env),
         timeout=TIMEOUT_S,
         check=False,
+        **given,
     )
     found = Done(done.stdout, done.stderr.decode("utf-8", "replace"), done.returncode)
     for sign in ("Traceback", "internal error", "Exception ignored", "Warning:"):
@@ -62,3 +68,13 @@ def copy_samples(folder: Path) -> Path:
     for file in SAMPLES.glob("*.jsonl"):
         shutil.copy(file, folder)
     return folder
+
+
+def until_read(pipe: IO[bytes]) -> None:
+    """Waits until the other end of a pipe has read all that was written."""
+    deadline = time.monotonic() + TIMEOUT_S
+    waiting = array("i", [1])
+    while waiting[0]:
+        assert time.monotonic() < deadline, "nobody reads the pipe"
+        fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+        os.sched_yield()

@@ -1,6 +1,6 @@
 """Golden runs: each folder of tests/cases holds a shell line, and what it prints over the traces of tests/samples.
 
-    pytest tests/trace_cli/test_cases.py --accept     rewrites what is expected; git shows the difference
+pytest tests/trace_cli/test_cases.py --accept     rewrites what is expected; git shows the difference
 """
 
 from pathlib import Path
