@@ -6,8 +6,9 @@ from pathlib import Path
 
 import anthropic
 import pytest
-from agent_replay_trace import Debugger
 from agenttap import Tap
+
+from agent_replay_trace import Debugger
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 import messages_api

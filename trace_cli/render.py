@@ -64,7 +64,7 @@ COLORS = {"run": "blue", "step": "blue", "model": "cyan", "tool": "yellow", "htt
 class Pretty:
     """A line an event, a table for rows; what payloads contain is shown, never interpreted."""
 
-    def __init__(self, view: View, pager: bool) -> None:
+    def __init__(self, view: View, pager: bool, several: bool) -> None:
         from rich.console import Console
 
         self._pager = _start_pager() if pager else None
@@ -72,6 +72,7 @@ class Pretty:
         self._out = None if self._pager else streams.Output()
         self._to = to
         self._width = _width()
+        self._several = several  # files, so that a line number alone says too little
         self._console = Console(
             color_system="standard" if view.color else None,
             force_terminal=view.color,
@@ -90,7 +91,8 @@ class Pretty:
         row = Text(no_wrap=True, overflow="ellipsis")
         if src:
             place = event.src
-            row.append(f"{visible(str(place['file']))}:{place.get('line')}  ", "dim")
+            file = visible(str(place["file"])) if error or self._several else ""
+            row.append(f"{file}:{place.get('line')}  ", "dim")
         row.append(f"{_clock(event.time)}  ", "dim")
         row.append(
             f"{kind:<14}  ", "bold red" if error or _failed(event) else COLORS.get(kind.partition(".")[0], "")
@@ -160,7 +162,7 @@ def results(view: View, names: Sequence[str] = (), live: bool = False) -> Iterat
         jsonl.flush()
         return
     ends = all(streams.is_file(name) for name in names or (streams.STDIN,)) and not live
-    pretty = Pretty(view, view.pager and ends)
+    pretty = Pretty(view, view.pager and ends, len(names) != 1)
     try:
         yield pretty
         pretty.flush()

@@ -35,7 +35,7 @@ def _summary_of_response(event: Event) -> str:
         return f"status {event.payload.get('status')}"
     calls = [f"{name}({compact(args)})" for name, args in message.tool_calls(body)]
     failed = [f"✗ {tool + ': ' if tool else ''}{compact(text)}" for tool, text in message.response_errors(body)]
-    parts = (message.stop_reason(body), message.usage(body), *failed, *calls, compact(message.answer(body)))
+    parts = (*failed, *calls, compact(message.answer(body)), message.stop_reason(body), message.usage(body))
     return "  ".join(part for part in parts if part)
 
 
