@@ -79,8 +79,6 @@ def _subclass(base: Any, taps: "tuple[Tap, ...]") -> type:
 
 
 def _replace_transports(tap: "Tap", http: Any) -> None:
-    if _replaced(tap, http):
-        return
     listening: Any = AsyncTransport if hasattr(type(http), "aclose") else SyncTransport
     http._transport = listening(tap, http._transport)
     for pattern, transport in list(http._mounts.items()):

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import anthropic
@@ -385,6 +385,38 @@ def test_an_async_stream_left_early(server: Server, tap: Tap, trace: Trace) -> N
     assert trace.one("model.error")["error"]["kind"] == "cancelled"
 
 
+def test_closing_an_async_body_closes_what_is_inside(tap: Tap) -> None:
+    closed: list[str] = []
+
+    class Body(library.AsyncByteStream):  # type: ignore[misc, name-defined]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                yield b"a"
+                yield b"b"
+            finally:
+                closed.append("iterator")
+
+        async def aclose(self) -> None:
+            closed.append("stream")
+
+    class Transport(library.AsyncBaseTransport):  # type: ignore[misc, name-defined]
+        async def handle_async_request(self, request: Any) -> Any:
+            return library.Response(200, stream=Body())
+
+    async def main() -> None:
+        async with tap.wrap(library.AsyncClient(transport=Transport())) as http:
+            transport = http._transport_for_url(library.URL("http://test"))
+            response = await transport.handle_async_request(library.Request("GET", "http://test"))
+            body = aiter(response.stream)
+            assert await anext(body) == b"a"
+            await body.aclose()
+            assert closed == ["iterator"]
+            await response.stream.aclose()
+            assert closed == ["iterator", "stream"]
+
+    asyncio.run(main())
+
+
 def test_a_stream_collected_in_the_middle_of_a_write(
     server: Server, client: anthropic.Anthropic, tap: Tap, trace: Trace
 ) -> None:
@@ -551,12 +583,17 @@ def test_a_secret_split_over_chunks(server: Server, client: anthropic.Anthropic,
     server.replies.append(stream(*STREAM[:3], delta(KEY[:9]), delta(KEY[9:30]), delta(KEY[30:]), *STREAM[5:]))
     with tap.wrap(client).messages.stream(**ASK) as events:
         assert events.get_final_text() == KEY
+    unknown = [{"type": "later_event", "text": part} for part in (KEY[:20], KEY[20:])]
+    server.replies.append(stream(*STREAM[:-1], *unknown, STREAM[-1]))
+    with tap.wrap(client).messages.stream(**ASK) as events:
+        events.until_done()
     choices = [json.dumps({"choices": [{"delta": {"content": part}}]}) for part in (KEY[:20], KEY[20:])]
     server.replies.append(stream(*(f"data: {choice}\n\n".encode() for choice in choices), b"data: [DONE]\n\n"))
     with tap.wrap(library.Client()) as http:
         http.post(f"{server.url}/v1/chat/completions", json={"model": "m"})
     tap.flush()
     assert b"A1b2C3" not in trace.raw
-    first, second = (event["payload"]["body"] for event in trace.events("model.response"))
-    assert first["content"] == [{"type": "text", "text": "[redacted]"}]
-    assert "secret" in second["left_out"]
+    first, second, third = (event["payload"] for event in trace.events("model.response"))
+    assert first["body"]["content"] == [{"type": "text", "text": "[redacted]"}]
+    assert "secret" in second["other_events"]["left_out"]
+    assert "secret" in third["body"]["left_out"]

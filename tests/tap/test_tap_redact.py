@@ -119,6 +119,7 @@ def test_the_value_of_a_key_named_for_a_credential(
             "image": "iVBORw0KGgoAAAANSUhEUgAA" * 2000,
             "sha": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f0",
         },
+        {"text": "the end of a line\npm_a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1 is not npm_ and so on"},
         {"text": "see https://example.com/@user and me@example.com, or https://a.example/x:y@z"},
     ],
 )

@@ -157,7 +157,8 @@ def test_what_the_sdk_does_not_keep() -> None:
 
 
 def test_a_second_start_voids_the_first() -> None:
-    assert body([*STREAM[:5], *STREAM]) == MESSAGE
+    more = {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": "void"}}
+    assert body([*STREAM[:5], more, *STREAM]) == MESSAGE
 
 
 def test_unknown_events_are_kept() -> None:

@@ -225,9 +225,18 @@ def test_the_decorator_on_async_generators(tap: Tap, trace: Trace) -> None:
     async def main() -> list[int]:
         return [item async for item in count()]
 
+    async def half() -> None:
+        generator = count()
+        await anext(generator)
+        await generator.aclose()  # type: ignore[attr-defined]
+        assert closed == [True]  # now, not when somebody collects it
+
+    asyncio.run(half())
+    assert trace.one("tool.result")["result"] == [1]
+    closed.clear()
     assert asyncio.run(main()) == [1, 2]
     assert closed == [True]
-    assert trace.one("tool.result")["result"] == [1, 2]
+    assert trace.events("tool.result")[-1]["payload"]["result"] == [1, 2]
 
 
 def test_strange_things_do_not_raise(tap: Tap, trace: Trace) -> None:
