@@ -29,7 +29,7 @@ def head(raw: bytes) -> re.Match[bytes] | None:
     to a line that was cut off. The middle is not: a damaged middle passes, of a duplicate key the first counts.
     """
     found = _match(raw)
-    if found and raw.endswith((b"}}", b"}}\r")) and raw.find(b'}}{"') < 0 and raw.find(OWN, 1) < 0:
+    if found and raw.endswith((b"}}", b"}}\r")) and raw.find(b'}{"') < 0 and raw.find(OWN, 1) < 0:
         return found
     return None
 
