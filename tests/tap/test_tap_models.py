@@ -456,9 +456,13 @@ def test_a_stream_still_open_when_the_tap_closes(
     assert trace.types()[-1] == "run.ended"
 
 
-def test_a_mock_transport(tap: Tap, trace: Trace) -> None:
-    """Its responses have been read before the tap sees them; their stream is never iterated."""
-    answer = library.MockTransport(lambda request: library.Response(200, json=MESSAGE))
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_mock_transport(tap: Tap, trace: Trace, zipped: bool) -> None:
+    """Its responses have been read before the tap sees them, and decompressed; their stream is never iterated."""
+    body = json.dumps(MESSAGE).encode()
+    headers = {"content-type": "application/json"} | ({"content-encoding": "gzip"} if zipped else {})
+    content = gzip.compress(body) if zipped else body
+    answer = library.MockTransport(lambda request: library.Response(200, content=content, headers=headers))
     with library.Client(transport=answer) as http:
         client = tap.wrap(anthropic.Anthropic(api_key=KEY, base_url="http://test", http_client=http))
         assert client.messages.create(**ASK).content[0].text == "Hello there"

@@ -117,7 +117,11 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": SEARCHED}
     ),
     "usage told again": [
-        *STREAM[:6],
+        {
+            "type": "message_start",
+            "message": {**MESSAGE, "content": [], "usage": {**MESSAGE["usage"], "cache_read_input_tokens": 3}},
+        },
+        *STREAM[1:6],
         {
             "type": "message_delta",
             "delta": {"stop_reason": "max_tokens", "stop_sequence": None},
