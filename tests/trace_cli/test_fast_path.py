@@ -1,0 +1,152 @@
+"""The type of a line is known without parsing it, and no command can tell the difference.
+
+Generated are lines in our own format and foreign ones, with all that looks like a head where none is. Left out is
+what the fast path is documented not to see: a duplicate key, and damage between a line's head and its end.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from inside import run
+from jsontext import KEYS, VALUES, objects
+
+from trace_cli import line
+
+OWN = '{"v":1,"type":"'
+TYPES = st.sampled_from(["tool.called", "tool.result", "model.error", "note", "run.ended"])
+IDS = st.sampled_from(["r1", "r2", "0197-a.b:c_d"])
+DECOYS = st.sampled_from(
+    [
+        '{"v":1,"type":"tool.called","timestamp":"t","run_id":"x","seq":0,"payload":{}}',
+        '{"a":{"type":"tool.called"}}',
+        '"\\"type\\":\\"tool.called\\""',
+        '"}}{"',
+        '[{"b":{}},{"v":1}]',
+        '{"tool_name":"search","error":"no"}',
+    ]
+)
+PAYLOAD_KEYS = st.one_of(st.sampled_from(["tool_name", "error", "result", "status", "body"]), KEYS)
+PAYLOADS = objects(PAYLOAD_KEYS, st.one_of(VALUES, DECOYS))
+
+
+@st.composite
+def own(draw: st.DrawFn) -> str:
+    """A line in our own format, or one that is nearly so."""
+    call, step = (
+        st.sampled_from(["", ',"call_id":null', ',"call_id":"c1"']),
+        st.sampled_from(["", ',"step_id":"s"']),
+    )
+    kind = draw(st.one_of(TYPES, st.sampled_from(["tool\\u002ecalled", "a b", ""])))
+    time = draw(st.sampled_from(["2026-05-24T03:17:04.123456Z", "2026-05-24T05:17:05+02:00", "soon"]))
+    seq = draw(st.sampled_from(["0", "1", "7", "-1", "1.0", "1" * 30, "null"]))
+    version, space = draw(st.sampled_from(["1", "1", "1", "1", "2"])), draw(st.sampled_from(["", "", "", "", " "]))
+    tail = draw(
+        st.sampled_from(["", "", ',"_src":{"file":"a","line":1,"offset":0}', ',"extra":{"a":{}}', ',"n":1'])
+    )
+    return (
+        f'{{"v":{version},"type":"{kind}",{space}"timestamp":"{time}","run_id":"{draw(IDS)}","seq":{seq}'
+        f'{draw(call)}{draw(step)},"payload":{draw(PAYLOADS)}{tail}}}'
+    )
+
+
+FOREIGN = st.builds(
+    lambda kind, run_id, rest: json.dumps({"event_type": kind, "run_id": run_id, "payload": rest}),
+    TYPES,
+    IDS,
+    st.fixed_dictionaries({}, optional={"error": st.just("no"), "inner": st.just({"v": {}})}),
+)
+EVENTS = st.one_of(own(), own(), FOREIGN)
+
+
+@st.composite
+def written(draw: st.DrawFn) -> bytes:
+    """A line as it may stand in a file: whole, cut off, glued to another, or cut off and glued."""
+    first, second = draw(EVENTS), draw(EVENTS)
+    cut = first[: draw(st.integers(1, len(first) - 1))].encode()
+    whole = first.encode()
+    if cut.rstrip().endswith(b"}}"):  # ends as a whole line does: damage in the middle
+        cut = whole
+    how = draw(st.sampled_from(["whole", "whole", "whole", "CRLF", "cut", "glued", "cut and glued"]))
+    return {
+        "whole": whole,
+        "CRLF": whole + b"\r",
+        "cut": cut,
+        "glued": whole + second.encode(),
+        "cut and glued": cut + draw(own().filter(lambda text: text.startswith(OWN))).encode(),
+    }[how]
+
+
+COMMANDS: list[tuple[str, ...]] = [
+    ("types",),
+    ("count", "--by", "run_id"),
+    ("filter", "-t", "tool.*"),
+    ("filter", "--src", "--tool", "s*"),
+    ("filter", "--run", "r1", "--since", "2026-05-24T03:17:05Z"),
+    ("filter", "--error", "--src"),
+    ("first-error",),
+    ("before", "--at", "last", "-n", "2"),
+    ("after", "--at", "first-error", "-n", "2"),
+    ("after", "--at", "call:c1", "-n", "1s"),
+    ("filter", "-o", "pretty"),
+]
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fast") / "trace.jsonl"
+
+
+def both_ways(trace: Path, *arguments: str) -> tuple[Any, Any]:
+    fast = run(*arguments, str(trace))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line, "head", lambda raw: None)
+        slow = run(*arguments, str(trace))
+    return fast, slow
+
+
+CUT_AND_GLUED = (
+    b'{"v":1,"type":"note","timestamp":"t","run_id":"r","seq":0,"payload":{"a":"x'
+    b'{"v":1,"type":"tool.called","timestamp":"t","run_id":"r","seq":1,"payload":{}}'
+)
+CUT_AT_A_BRACE = b'{"v":1,"type":"note","timestamp":"t","run_id":"r","seq":0,"payload":{"a":{"b":{}}'
+
+
+@settings(max_examples=100, deadline=None)
+@given(lines=st.lists(written(), min_size=1, max_size=5), end=st.sampled_from([b"\n", b""]))
+@example(lines=[CUT_AND_GLUED], end=b"\n")
+@example(lines=[CUT_AT_A_BRACE], end=b"")
+def test_no_command_can_tell(lines: list[bytes], end: bytes, trace: Path) -> None:
+    trace.write_bytes(b"\n".join(lines) + end)
+    for command in COMMANDS:
+        fast, slow = both_ways(trace, *command)
+        assert fast == slow, command
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=own())
+def test_a_head_says_what_parsing_says(text: str) -> None:
+    raw = text.encode()
+    found = line.head(raw)
+    if found:
+        fields = line.parse(raw)
+        head = line.head_fields(found)
+        for name in ("v", "type", "timestamp", "run_id", "seq", "call_id", "step_id"):
+            assert head[name] == fields.get(name), name
+
+
+def test_the_fast_path_is_taken() -> None:
+    samples = Path(__file__).parents[1] / "samples"
+    raws = (samples / "failed.jsonl").read_bytes().splitlines()
+    assert all(line.head(raw) for raw in raws)
+    assert all(line.head(raw + b"\r") for raw in raws)
+
+
+def test_a_number_that_json_has_not_is_no_seq() -> None:
+    start, end = b'{"v":1,"type":"x","timestamp":"t","run_id":"r","seq":', b',"payload":{}}'
+    assert line.head(start + b"7" + end)
+    assert not line.head(start + b"07" + end)
+    assert not line.head(start + b"7" * 5000 + end)
