@@ -169,7 +169,7 @@ class Event:
     @property
     def content(self) -> str:
         """The text of a model's message: what it answered, or of a request the last message sent; else ""."""
-        body = self.payload.get("body")
+        body = self.payload.get("body", self.payload.get("message"))
         if not isinstance(body, Mapping):
             return body if isinstance(body, str) else ""
         return message.last_sent(body) if self.type.endswith(".request") else message.answer(body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trace_cli import message
 from trace_cli.text import compact
@@ -33,10 +33,15 @@ def _summary_of_response(event: Event) -> str:
     body = event.payload.get("body")
     if not isinstance(body, Mapping):
         return f"status {event.payload.get('status')}"
-    calls = [f"{name}({compact(args)})" for name, args in message.tool_calls(body)]
-    failed = [f"✗ {tool + ': ' if tool else ''}{compact(text)}" for tool, text in message.response_errors(body)]
-    parts = (*failed, *calls, compact(message.answer(body)), message.stop_reason(body), message.usage(body))
+    parts = (*_said(body), message.stop_reason(body), message.usage(body))
     return "  ".join(part for part in parts if part)
+
+
+def _said(body: Mapping[str, Any]) -> list[str]:
+    """The errors, tool calls and text of a model's message."""
+    failed = [f"✗ {tool + ': ' if tool else ''}{compact(text)}" for tool, text in message.response_errors(body)]
+    calls = [f"{name}({compact(args)})" for name, args in message.tool_calls(body)]
+    return [part for part in (*failed, *calls, compact(message.answer(body))) if part]
 
 
 def _summary_of_model_error(event: Event) -> str:
@@ -74,6 +79,8 @@ def _summary_of_any(event: Event) -> str:
     for key in ("message", "msg", "text", "summary"):
         if isinstance(said := event.payload.get(key), str):
             return compact(said)
+    if isinstance(inner := event.payload.get("message"), Mapping) and (parts := _said(inner)):
+        return "  ".join(parts)
     return compact(event.payload) if event.payload else ""
 
 
