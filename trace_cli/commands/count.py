@@ -52,10 +52,11 @@ def command(
 ) -> int:
     trace = params.reading(files, strict=strict)
     chosen = select(trace, selection)
+    rows = list(count_by(chosen, by)) if by else []
+    total = len(rows) if by else sum(1 for _ in chosen)
     with render.results(view, files) as results:
         if by:
-            return trace.status(results.rows(count_by(chosen, by)))
-        total = sum(1 for _ in chosen)
-        if total or not trace.trouble:  # of what could not be read, 0 would be a lie
+            results.rows(rows)
+        elif total or not trace.trouble:  # of what could not be read, 0 would be a lie
             results.value(total)
     return trace.status(total)
