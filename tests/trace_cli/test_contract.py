@@ -14,23 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from backports import zstd
 from processes import SAMPLES, Done, environment, shell, until_read
+from readers import NAMES, READERS
 
-from trace_cli.cli import COMMANDS, cli
+from trace_cli.cli import COMMANDS
 
-NAMES = sorted(file.stem.replace("_", "-") for file in COMMANDS.glob("[!_]*.py"))
-
-
-def command_of(name: str) -> click.Command:
-    found = cli.get_command(click.Context(cli), name)
-    assert found is not None
-    return found
-
-
-READERS = [name for name in NAMES if any(param.name == "files" for param in command_of(name).params)]
 GOOD = (SAMPLES / "failed.jsonl").read_bytes()
 LINES = GOOD.splitlines(keepends=True)
 FROM_STDIN = {"before": "--at first-error", "after": "--at first-error"}  # else stdin holds anchors
