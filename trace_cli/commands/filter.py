@@ -33,7 +33,7 @@ from trace_cli.view import View
 def command(
     files: tuple[str, ...], src: bool, follow: bool, selection: Selection, view: View, strict: bool
 ) -> int:
-    if follow and (len(files) != 1 or files[0] == streams.STDIN):
+    if follow and (len(files) != 1 or streams.is_readable_once(files[0])):
         raise TraceError("--follow takes one FILE that grows", "trace filter --follow run.jsonl")
     with render.results(view, files, live=follow) as results:
         trace = params.reading(files, strict=strict, follow=follow, pause=results.flush)
