@@ -69,7 +69,7 @@ def spool(name: str) -> str:
         atexit.register(os.unlink, copy.name)
         try:
             with open_input(name) as source:
-                shutil.copyfileobj(source, copy, BLOCK)
+                shutil.copyfileobj(_Plain(source, nothing), copy, BLOCK)
         except OSError as error:
             raise TraceError(f"cannot keep {label} in {copy.name}: {error.strerror or error}") from None
     return copy.name
