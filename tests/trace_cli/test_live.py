@@ -76,8 +76,8 @@ def read_some(pipe: IO[bytes]) -> bytes:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[Running]:
-    started = Running(*arguments)
+def running(*arguments: str, stdin: int = subprocess.PIPE) -> Iterator[Running]:
+    started = Running(*arguments, stdin=stdin)
     try:
         yield started
     finally:
@@ -134,6 +134,23 @@ def test_the_first_error_is_seen_when_its_run_ends() -> None:
     with running("first-error") as trace:
         trace.write(failed(0) + b"\n" + event(1, "run.ended", status="ok") + b"\n")
         assert trace.line().startswith(failed(0)[:-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [(["types"], 2), (["filter"], 3), (["before", "--at", "last"], 2), (["first-error"], 1)],
+)
+def test_an_input_that_does_not_block_is_read_to_its_end(arguments: list[str], printed: int) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with running(*arguments, stdin=reading) as trace:
+        os.close(reading)
+        with open(writing, "wb", buffering=0) as pipe:
+            for line in (failed(0), event(1), event(2)):
+                pipe.write(line + b"\n")
+                until_read(pipe)
+        out, err, status = trace.end()
+    assert (out.count(b"\n"), err, status) == (printed, b"", 0)
 
 
 def test_ctrl_c_ends_with_130_and_loses_nothing() -> None:
