@@ -46,6 +46,13 @@ class Running:
             assert time.monotonic() < deadline, "the file is not read"
             os.sched_yield()
 
+    def until_idle(self) -> None:
+        """Waits until it sleeps, or has ended."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2][0] not in "SZ":
+            assert time.monotonic() < deadline, "it never waits"
+            os.sched_yield()
+
     def _position(self, file: Path) -> int | None:
         folder = Path(f"/proc/{self.process.pid}")
         for number in os.listdir(folder / "fd"):
@@ -149,6 +156,7 @@ def test_an_input_that_does_not_block_is_read_to_its_end(arguments: list[str], p
             for line in (failed(0), event(1), event(2)):
                 pipe.write(line + b"\n")
                 until_read(pipe)
+                trace.until_idle()
         out, err, status = trace.end()
     assert (out.count(b"\n"), err, status) == (printed, b"", 0)
 
