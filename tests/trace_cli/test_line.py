@@ -1,6 +1,7 @@
 """One line: what parsing takes, which objects stand on it, and what is said of bytes that are no object."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,9 +48,19 @@ def test_an_event_inside_a_damaged_payload_is_none() -> None:
     assert pieces(damaged) == [(0, damaged, False)]
 
 
-def test_no_line_exhausts_the_stack_or_the_clock() -> None:
+def test_no_line_exhausts_the_stack_or_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+    objects = line._objects
+
+    def counted(raw: bytes) -> Any:
+        nonlocal looked
+        looked += 1
+        return objects(raw)
+
+    monkeypatch.setattr(line, "_objects", counted)
     raw = b'{"v":1,"type":"' * 20_000
     assert pieces(raw) == [(0, raw, False)]
+    assert looked < 200
 
 
 @pytest.mark.parametrize(
