@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import pytest
@@ -226,16 +227,16 @@ def test_follow_loses_nothing_that_was_written_just_before_a_rotation(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(file, b"a\n")
-    look = os.stat
 
     def rotated_as_it_is_looked_at(name: str) -> os.stat_result:
         if not file.with_suffix(".1").exists():
             append(file, b"b\n")
             file.rename(file.with_suffix(".1"))
             append(file, b"c\n")
-        return look(name)
+        return os.stat(name)
 
-    monkeypatch.setattr(streams.os, "stat", rotated_as_it_is_looked_at)
+    system = SimpleNamespace(stat=rotated_as_it_is_looked_at, fstat=os.fstat)
+    monkeypatch.setattr(streams, "os", system)
     files = streams.follow(str(file), streams.nothing)
     assert b"".join(next(files)) == b"a\nb\n"
     assert next(next(files)) == b"c\n"
