@@ -64,14 +64,28 @@ class Handler(BaseHTTPRequestHandler):
             self.send_failure(404, "not_found_error", f"model: {body['model']}")
         elif self.headers.get("x-stainless-retry-count") == "0" and answers(body) == OVERLOADED_AT:
             self.send_failure(529, "overloaded_error", "Overloaded", retry="true")
+        elif (content := self.scripted(body)) is None:
+            self.send_failure(
+                400,
+                "invalid_request_error",
+                "this stand-in follows a script (scripted_model.py)"
+                " for examples/agent.py, and cannot answer that conversation",
+            )
         elif body.get("stream"):
-            self.send_stream(body)
+            self.send_stream(body, content)
         else:
-            self.send_json(200, message(body, self.server.answer(body)))
+            self.send_json(200, message(body, content))
 
     def do_GET(self) -> None:
         self.request_id = new_id("req_011C", 20)
         self.send_failure(404, "not_found_error", "Not Found")
+
+    def scripted(self, body: dict[str, Any]) -> list[dict[str, Any]] | None:
+        """What the model says, or None where the script does not know."""
+        try:
+            return self.server.answer(body)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return None
 
     def send_failure(self, status: int, kind: str, text: str, retry: str = "false") -> None:
         error = {"type": "error", "error": {"type": kind, "message": text}, "request_id": self.request_id}
@@ -83,11 +97,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_head(status, about | (headers or {}))
         self.wfile.write(raw)
 
-    def send_stream(self, body: dict[str, Any]) -> None:
+    def send_stream(self, body: dict[str, Any], content: list[dict[str, Any]]) -> None:
         """One HTTP chunk for each server-sent event."""
         about = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
         self.send_head(200, about | {"transfer-encoding": "chunked"})
-        for event in stream_events(message(body, self.server.answer(body))):
+        for event in stream_events(message(body, content)):
             raw = b"event: %s\ndata: %s\n\n" % (event["type"].encode(), dump(event))
             self.wfile.write(b"%x\r\n%s\r\n" % (len(raw), raw))
         self.wfile.write(b"0\r\n\r\n")

@@ -36,6 +36,9 @@ class Around:
             if streams.STDIN in self._files:
                 params.expect_input()
             self.anchors = window.anchors_at(self._read(say=talk), at or "first-error")
+            if at and not self.anchors and at not in window.IN_EACH_RUN:
+                self._lost = 1
+                talk(f"trace: no event is at {at}: {self._sources[-1].count} were read")
 
     def events(self, side: Side, size: window.Size, selection: Selection) -> Iterator[Event]:
         """The selected events on that side of the anchors, at most `selection.max`."""

@@ -38,6 +38,10 @@ class Commands(click.Group):
         if not ctx.resilient_parsing and name not in (names := self.list_commands(ctx)):
             near = get_close_matches(name, names, 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else f"the commands are: {', '.join(names)}"
+            if name == "help":
+                hint = "trace --help, trace COMMAND --help, man trace"
+            elif os.path.exists(name):
+                hint = f"to look into a file, type: trace types {name}"
             raise TraceError(f"no command {name!r}: {hint}")
         return super().resolve_command(ctx, args)
 

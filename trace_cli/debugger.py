@@ -1,6 +1,6 @@
 """The Python API of a post-mortem: Debugger over a whole trace, StepSession to walk through it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from os import PathLike, fspath
 
@@ -35,6 +35,12 @@ class Debugger:
             raise TraceError("\n".join(problems).removeprefix("trace: "))
         return cls(events, problems)
 
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
     def count(self) -> int:
         """How many events there are."""
         return len(self._events)
@@ -62,13 +68,13 @@ class Debugger:
         """The first error of each run, as `trace first-error` finds it."""
         return list(first_errors(self._events, unrecovered=unrecovered))
 
-    def before(self, event: Event, event_type: str | None = None, n: int = 10) -> list[Event]:
+    def before(self, event: Event | Error, event_type: str | None = None, n: int = 10) -> list[Event]:
         """The last `n` events of that type that came before `event` in its run, oldest first."""
-        return list(window.before(self.where(event_type), [window.anchor(event)], window.Size(count=n)))
+        return list(window.before(self.where(event_type), [_anchor(event)], window.Size(count=n)))
 
-    def after(self, event: Event, event_type: str | None = None, n: int = 10) -> list[Event]:
+    def after(self, event: Event | Error, event_type: str | None = None, n: int = 10) -> list[Event]:
         """The first `n` events of that type that came after `event` in its run."""
-        return list(window.after(self.where(event_type), [window.anchor(event)], window.Size(count=n)))
+        return list(window.after(self.where(event_type), [_anchor(event)], window.Size(count=n)))
 
     def step_session(self) -> "StepSession":
         """A walk through the trace, standing before its first event."""
@@ -108,6 +114,10 @@ class StepSession:
         self._position = index
         self._jumped = True
         return self._events[index]
+
+
+def _anchor(event: Event | Error) -> window.Anchor:
+    return window.anchor(event.event if isinstance(event, Error) else event)
 
 
 def _wanted(event: Event, event_type: str | None, where: Where | None) -> bool:

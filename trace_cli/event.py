@@ -167,6 +167,12 @@ class Event:
         return message.error_text(self.payload.get("error", self.fields.get("error")))
 
     @property
+    def failure(self) -> str | None:
+        """The same, with the type of the exception before it where there was one."""
+        stated = self.error
+        return None if stated is None else message.with_type(stated, self.payload.get("exception"))
+
+    @property
     def content(self) -> str:
         """The text of a model's message: what it answered, or of a request the last message sent; else ""."""
         body = self.payload.get("body", self.payload.get("message"))

@@ -23,7 +23,7 @@ def compile(text: str) -> Field:
         path = jmespath.compile(text)
     except JMESPathError as error:
         reason = str(error).partition("\n")[0].rstrip(":")
-        raise ValueError(f"{text!r} is no JMESPath: {reason}") from None
+        raise ValueError(f"{text!r} is no JMESPath: {reason}{_guess(text)}") from None
 
     def value(event: Event) -> Any:
         try:
@@ -49,6 +49,7 @@ _COMPARED_NUMBER = re.compile(
 )
 _COMPARED_NAME = re.compile(r"""(?:[=!]=)\s*"([^"]*)"|"([^"]*)"\s*(?:[=!]=)\s*(?=['`\w@])""")
 _COMPARED_WORD = re.compile(r"(?:[=!]=)\s*(true|false|null)\b(?!\()")
+_COMPARED_FIELD = re.compile(r"[\w\])]\s*[=!]=\s*([A-Za-z_]\w*)\s*(?=$|[|&)\]])")
 _QUOTED = re.compile(r"`(?:\\.|[^`])*`|'(?:\\.|[^'])*'")
 
 
@@ -62,6 +63,20 @@ def _trap(text: str) -> str | None:
         return f"{found[1]} is written between backticks: `{found[1]}`"
     if (found := _COMPARED_NAME.search(bare)) and found[1] is not None:
         return f"double quotes name a field; a text is written between single quotes: '{found[1]}'"
+    if found := _COMPARED_FIELD.search(bare):
+        return f"a text is written between single quotes: '{found[1]}' (a field of that name: @.{found[1]})"
     if re.search(r"(?<![=!<>])=(?!=)", bare):
         return "equality is written =="
     return None
+
+
+_WORDS = {"and": "&&", "or": "||", "not": "!"}
+
+
+def _guess(text: str) -> str:
+    """What is often behind an expression that cannot be read."""
+    if re.search(r"[=<>]\s*$|[=<>]\s*(?=[)\]|&])", text):
+        return "; did the shell take the backticks? It leaves them alone between single quotes"
+    if word := re.search(r"\s(and|or|not)\s", f" {text} "):
+        return f"; {word[1]} is written {_WORDS[word[1]]}"
+    return ""

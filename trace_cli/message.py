@@ -109,6 +109,12 @@ def error_text(error: Any) -> str | None:
     return line.dump(error).decode()
 
 
+def with_type(text: str, exception: Any) -> str:
+    """The text of an error, behind the type of its exception: `'x'` alone says less than `KeyError: 'x'`."""
+    name = exception.get("type") if isinstance(exception, Mapping) else None
+    return f"{name}: {text}" if isinstance(name, str) and not text.startswith(name) else text
+
+
 def failed_tool_results(body: Mapping[str, Any]) -> Iterator[tuple[str, str | None, bool, str]]:
     """(tool_use_id, tool name, failed, text) of the results that a request brings and that say `is_error`.
 

@@ -73,10 +73,10 @@ def size(text: str) -> Size:
 
 def anchor(text: str) -> str:
     """The moment that a question is about."""
-    if re.fullmatch(r"first-error|unrecovered|last|-|[0-9]{1,18}|call:.+", text):
+    if re.fullmatch(r"first-error|unrecovered|last|-|[0-9]{1,18}|call:.+|.*:[0-9]{1,18}", text):
         return text
     raise click.BadParameter(
-        f"{text!r}: write first-error, unrecovered, last, an index, call:ID, or - for anchors on stdin"
+        f"{text!r}: write first-error, unrecovered, last, an index, FILE:LINE, call:ID, or - for anchors on stdin"
     )
 
 
@@ -133,7 +133,7 @@ _SELECTION: tuple[Any, ...] = (
         "--tool", "tools", multiple=True, metavar="GLOB", help="Calls and results of this tool; repeatable (or)."
     ),
     click.option("--error", is_flag=True, help="Errors only."),
-    click.option("--run", metavar="ID", help="Of this run; a glob too: '0197*'."),
+    click.option("--run", metavar="ID", help="Of this run, by id or name; a glob too: '0197*'."),
     click.option("-g", "--grep", type=REGEX, metavar="REGEX", help="Lines that match, as they are in the file."),
     click.option(
         "-w",
@@ -179,7 +179,7 @@ _AROUND: tuple[Any, ...] = (
         "--at",
         type=ANCHOR,
         metavar="ANCHOR",
-        help="first-error, unrecovered, last, an index, call:ID; - reads anchors from stdin.",
+        help="first-error, unrecovered, last, an index, FILE:LINE or :LINE, call:ID; - reads anchors from stdin.",
     ),
     click.option(
         "-n",
@@ -232,7 +232,8 @@ def _add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., A
 def expect_input() -> None:
     """Raises TraceError where nothing but a keyboard is on stdin."""
     if streams.is_terminal(0):
-        raise TraceError("no FILE, and standard input is a terminal", "name a trace: trace COMMAND run.jsonl")
+        command = click.get_current_context().command_path
+        raise TraceError("no FILE, and standard input is a terminal", f"name a trace: {command} run.jsonl")
 
 
 def reading(names: tuple[str, ...], **options: Any) -> Reading:

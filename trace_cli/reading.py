@@ -79,6 +79,7 @@ class Reading:
             problems.note(event.line, bad, "its payload is lost")
 
         started = self.count
+        untyped = 0
         for raw in lines:
             known = None if strict or not lines.terminated else head(raw)
             if known:
@@ -95,8 +96,10 @@ class Reading:
                 for offset, piece, found in pieces:
                     if not isinstance(found, BadLine):
                         place = lines.offset + start + offset
-                        yield Event(piece, None, found, name, lines.number, place, self.count)
+                        event = Event(piece, None, found, name, lines.number, place, self.count)
+                        untyped += not event.type
                         self.count += 1
+                        yield event
                     elif not lines.terminated and piece.lstrip().startswith(b"{"):
                         problems.note_torn(lines.number, len(piece))
                     else:
@@ -106,7 +109,11 @@ class Reading:
             self._unreadable(label, lines.failure)
         elif not lines.number and not self._follow:
             self._say(f"trace: {label}: empty")
-        problems.close(self.count - started)
+        events = self.count - started
+        if events and untyped == events:
+            self.bad += 1
+            self._say(f"trace: {label}: no trace: none of its lines has a type (type, event_type, kind or event)")
+        problems.close(events)
 
 
 class _Lines:
@@ -192,6 +199,8 @@ class _Problems:
     def close(self, events: int) -> None:
         if self._bad > SHOWN:
             self._say(f"{self._label}: {self._bad} lines skipped in all, {events} events read")
+        if self._bad and not events and not self._hints:
+            self._say(f"  hint: nothing in {self._label} is JSONL, one JSON object a line")
         for hint in self._hints:
             self._say(f"  hint: {hint}")
 

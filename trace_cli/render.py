@@ -2,11 +2,13 @@
 
 import io
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import Any, Protocol
 
 from trace_cli import line, streams
@@ -21,6 +23,9 @@ class Results(Protocol):
 
     def event(self, event: Event, *, src: bool = False, error: Error | None = None) -> None:
         """An event; with `src` and `error` the keys `_src` and `_error`, where it has none yet."""
+
+    def error(self, error: Error) -> None:
+        """The error of a run, with its `_error` and `_src`; on a terminal with all that is known of it."""
 
     def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
         """Rows with the same keys: JSON objects, or a table under a title. Gives their number."""
@@ -46,6 +51,9 @@ class JSONL:
         if src and not event.carried:
             raw = line.splice(raw, _src=event.src)
         self._out.write(raw)
+
+    def error(self, error: Error) -> None:
+        self.event(error.event, src=True, error=error)
 
     def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
         count = 0
@@ -73,6 +81,7 @@ class Pretty:
         self._to = to
         self._width = _width()
         self._several = several  # files, so that a line number alone says too little
+        self._run: object = None  # of the event shown last
         self._console = Console(
             color_system="standard" if view.color else None,
             force_terminal=view.color,
@@ -87,25 +96,33 @@ class Pretty:
     def event(self, event: Event, *, src: bool = False, error: Error | None = None) -> None:
         from rich.text import Text
 
+        if event.run != self._run:
+            if self._several or self._run is not None:
+                self._print(Text(f"── {_name_of_run(event)}", "dim"))
+            self._run = event.run
         kind = visible(event.type or "(no type)")
         row = Text(no_wrap=True, overflow="ellipsis")
         if src:
             place = event.src
-            file = visible(str(place["file"])) if error or self._several else ""
-            row.append(f"{file}:{place.get('line')}  ", "dim")
+            file = f"{visible(str(place['file']))}:" if self._several else ""
+            row.append(f"{file}{place.get('line')}: ", "dim")
         row.append(f"{_clock(event.time)}  ", "dim")
-        row.append(
-            f"{kind:<14}  ", "bold red" if error or _failed(event) else COLORS.get(kind.partition(".")[0], "")
-        )
+        failed = error or event.type.endswith(".error") or event.failure
+        row.append(f"{kind:<14}  ", "bold red" if failed else COLORS.get(kind.partition(".")[0], ""))
         row.append(event.summary())
+        if error and visible(error.message) not in row.plain:
+            row.append(f"  ✗ {visible(error.message)}")
         row.truncate(self._width, overflow="ellipsis")
         self._print(row)
-        if error:
-            said = error.message if error.tool_name is None else f"{error.tool_name}: {error.message}"
-            shown = [visible(said)] if visible(error.message) not in row.plain else []
-            after = {True: ", recovered later", False: ", never recovered", None: ""}[error.recovered]
-            for part in (*shown, f"{error.kind}{after}"):
-                self._print(Text(f"    {part}", "red", no_wrap=False))
+
+    def error(self, error: Error) -> None:
+        from rich.text import Text
+
+        self._run = error.event.run  # told below
+        self.event(error.event, src=True, error=error)
+        for part in _particulars(error):
+            for folded in wrap(visible(part), self._width - 4, max_lines=10, placeholder=" …"):
+                self._print(Text(f"    {folded}", "red"))
 
     def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
         from rich.table import Table
@@ -196,18 +213,34 @@ def _width() -> int:
 
 def _clock(time: float | None) -> str:
     if time is None:
-        return "--:--:--.---"
+        return "--:--:--.--- "
     try:
-        return datetime.fromtimestamp(time, UTC).strftime("%H:%M:%S.%f")[:-3]
+        return datetime.fromtimestamp(time, UTC).strftime("%H:%M:%S.%f")[:-3] + "Z"
     except (OverflowError, ValueError, OSError):
-        return "??:??:??.???"
+        return "??:??:??.??? "
 
 
-def _failed(event: Event) -> bool:
-    return event.type.endswith(".error") or (
-        event.type == "tool.result" and event.payload.get("error") is not None
-    )
+def _particulars(error: Error) -> Iterator[str]:
+    """What there is to say of an error, a line each: what, where in the program, what became of its run."""
+    yield error.message if error.tool_name is None else f"{error.tool_name}: {error.message}"
+    exception = error.event.payload.get("exception")
+    trace = exception.get("traceback") if isinstance(exception, Mapping) else None
+    if isinstance(trace, str) and (frames := re.findall(r'^ *File "(.*)", line (\d+), in (.*)', trace, re.M)):
+        yield "raised in {2}, {0}:{1}".format(*frames[-1])
+    yield f"{error.kind}{', recovered later' if error.recovered else ', never recovered'}"
+    if error.run:
+        end = error.run.end
+        names = " ".join(filter(None, (error.run.name, error.event.run_id)))
+        if end or error.event.own:
+            yield f"run {names} {f'ended: {end.summary()}' if end else 'has no end'}"
+
+
+def _name_of_run(event: Event) -> str:
+    if event.run_id is None:
+        return visible(event.file)
+    name = event.payload.get("name") if event.type == "run.started" else None
+    return visible(f"run {name} {event.run_id}" if isinstance(name, str) else f"run {event.run_id}")
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else visible(value if isinstance(value, str) else line.dump(value).decode())
+    return "null" if value is None else visible(value if isinstance(value, str) else line.dump(value).decode())

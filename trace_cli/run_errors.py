@@ -6,9 +6,11 @@ An event is an error when it is
 - a `model.request` that brings a tool result with `is_error: true` which no `tool.result` said already;
 - a `model.response` with the error block of a server tool or of MCP, or with an error for a body;
 - a `run.ended` or `step.ended` with an error;
-- a foreign line with an `error` at the top, `is_error: true`, or a level of error or worse;
+- of any other type, or in another format, and says so: `error`, `is_error: true`, a level of error or worse, at
+  the top of the line or in the payload; a tool result with `is_error: true` in the message of a transcript.
 
-In a run that was read whole and never ended, the last call without an answer is what the run died in.
+A run that was read from its start and has no end broke off, or goes on: then the last call without an answer,
+or else its last event, counts as one too, behind all others.
 """
 
 import re
@@ -23,12 +25,19 @@ from trace_cli.text import compact
 
 _BAD_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "emergency", "panic"}
 _RETRIED_STATUSES = {408, 409, 429}  # and all from 500: what the SDKs send again by themselves
+BROKEN_OFF = ("orphan", "unfinished")  # kinds of what a run without an end broke off in
+_DEFINED = ("run.", "step.", "model.", "http.", "tool.", "tap.")  # types that trace-events(5) gives a meaning to
+_SAID_IN = ("message", "msg", "statusMessage", "content")
+_MAY_STATE = re.compile(rb'"(?:error|is_error|level|severity)"').search
 _SAYS_IS_ERROR = re.compile(rb'"is_error"\s*:\s*(?:true|false)').search
 
 
 @dataclass(slots=True)
 class Error:
-    """An event that is an error. `recovered` is None until it is known; `key` names what can recover it."""
+    """An event that is an error. `recovered` is None until it is known; `key` names what can recover it.
+
+    `run` is what was learnt of its run until the error was given out.
+    """
 
     event: Event
     kind: str
@@ -36,6 +45,7 @@ class Error:
     tool_name: str | None = None
     recovered: bool | None = None
     key: object = None
+    run: "RunErrors | None" = None
 
     def row(self) -> dict[str, Any]:
         """What goes into a line as `_error`."""
@@ -70,6 +80,8 @@ class RunErrors:
         waiting: dict[int, Error] | None = None,
     ) -> None:
         self.first: Error | None = None
+        self.name: str | None = None
+        self.end: Event | None = None  # its run.ended
         self._every = every
         self._wanted = wanted
         self._waiting = {} if waiting is None else waiting
@@ -80,16 +92,17 @@ class RunErrors:
         self._told_calls: set[str] = set()  # call_ids whose error was said
         self._told_tools: Counter[str | None] = Counter()  # tool.results with an error, no request with it yet
         self._next_seq: int | None = 0  # None: not all of the run was read
-        self._ended = False
+        self._latest: Event | None = None
 
     def feed(self, event: Event) -> list[Error]:
         """Takes the run's next event; gives the errors that are now known to be, earlier events' too."""
+        self._latest = event
         if self._next_seq is not None:
             self._next_seq = self._next_seq + 1 if event.own and event.seq == self._next_seq else None
         judge = _JUDGES.get(event.type)
         found = judge(self, event) if judge else []
-        if not found and not event.own:
-            found = self._keep(_foreign_error(event))
+        if not found and (not event.own or not (judge or event.type.startswith(_DEFINED))):
+            found = self._keep(_stated_error(event))
         if not found and event.judged:
             found = self._keep(_judged_before(event, event.judged))
         return found
@@ -98,10 +111,12 @@ class RunErrors:
         """The end of what was read of this run: what no retry and no answer came for."""
         gone, self._attempts = self._attempts, {}
         found = [kept for attempts in gone.values() for kept in self._keep(*attempts.errors)]
-        if self._next_seq and self._open and not self._ended:
-            last = max(self._open.values(), key=lambda event: event.index)
-            text = "no answer: the run broke off in this call, or is still in it"
-            found += self._keep(Error(last, "orphan", text, last.tool_name, False))
+        if self._next_seq and self._latest and not self.end:
+            calls = sorted(self._open.values(), key=lambda event: event.index)
+            last = calls[-1] if calls else self._latest
+            kind, what = (BROKEN_OFF[0], "no answer: ") if calls else (BROKEN_OFF[1], "")
+            text = f"{what}the run broke off {'in this call' if calls else 'behind this event'}, or still goes on"
+            found += self._keep(Error(last, kind, text, last.tool_name, False))
         return found
 
     def unrecovered(self) -> Error | None:
@@ -113,6 +128,7 @@ class RunErrors:
         for error in errors:
             if error is None:
                 continue
+            error.run = self
             self._waiting.pop(error.event.index, None)
             if self._wanted(error.event):
                 kept.append(error)
@@ -216,24 +232,30 @@ class RunErrors:
         if event.call_id:
             self._told_calls.add(event.call_id)
         self._told_tools[event.tool_name] += 1
-        return self._keep(Error(event, "tool", compact(event.error), event.tool_name, None, key))
+        return self._keep(Error(event, "tool", compact(event.failure), event.tool_name, None, key))
 
     def _step_ended(self, event: Event) -> list[Error]:
         key = ("step", str(event.payload.get("name")))
         if event.payload.get("error") is None:
             self._recover(key)
             return []
-        return self._keep(Error(event, "step", compact(event.error), None, None, key))
+        return self._keep(Error(event, "step", compact(event.failure), None, None, key))
+
+    def _run_started(self, event: Event) -> list[Error]:
+        name = event.payload.get("name")
+        self.name = name if isinstance(name, str) else None
+        return []
 
     def _run_ended(self, event: Event) -> list[Error]:
-        self._ended = True
+        self.end = event
         found = self.finish()
         if event.payload.get("error") is not None or event.payload.get("status") == "error":
-            found += self._keep(Error(event, "run", compact(event.error or "status: error"), None, False))
+            found += self._keep(Error(event, "run", compact(event.failure or "status: error"), None, False))
         return found
 
 
 _JUDGES: dict[str, Callable[[RunErrors, Event], list[Error]]] = {
+    "run.started": RunErrors._run_started,
     "model.request": RunErrors._model_request,
     "model.response": RunErrors._model_response,
     "model.error": RunErrors._model_error,
@@ -264,17 +286,24 @@ def _body(event: Event) -> Mapping[str, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
-def _foreign_error(event: Event) -> Error | None:
-    fields = event.fields
-    tool = event.tool_name
-    if stated := fields.get("error"):
-        return Error(event, "error", compact(message.error_text(stated)), tool, False)
-    level = next((fields[key] for key in ("level", "severity") if fields.get(key) is not None), None)
-    said = next((fields[key] for key in ("message", "msg", "content") if isinstance(fields.get(key), str)), None)
+def _stated_error(event: Event) -> Error | None:
+    """What a line that is of no type of ours says of itself, at its top or in its payload."""
+    if event.own and not _MAY_STATE(event.raw):
+        return None
+    fields = event.payload if event.own else event.fields
+    said = next((fields[key] for key in _SAID_IN if isinstance(fields.get(key), str)), None)
+    stated, level = fields.get("error"), fields.get("level", fields.get("severity"))
+    if stated and not (event.own and isinstance(stated, float)):  # an error rate is none
+        return Error(event, "error", compact(message.error_text(stated)), event.tool_name, False)
     if fields.get("is_error") is True:
-        return Error(event, "error", compact(said or "is_error"), tool, False)
-    bad = level.lower() in _BAD_LEVELS if isinstance(level, str) else isinstance(level, int) and level >= 50
-    return Error(event, "log", compact(said or f"level {level}"), tool, False) if bad else None
+        return Error(event, "error", compact(said or "is_error"), event.tool_name, False)
+    if level.lower() in _BAD_LEVELS if isinstance(level, str) else isinstance(level, int) and level >= 50:
+        return Error(event, "log", compact(said or f"level {level}"), event.tool_name, False)
+    inner = fields.get("message")  # of a transcript: results of tools are messages there
+    for block in message.blocks(inner.get("content")) if isinstance(inner, Mapping) else ():
+        if block.get("is_error") is True:
+            return Error(event, "tool_result", compact(message.text_of(block.get("content")) or "is_error"))
+    return None
 
 
 def _judged_before(event: Event, row: Mapping[str, Any]) -> Error:

@@ -48,6 +48,7 @@ class Matcher:
         moments = (selection.since, selection.until)
         self._timed = any(moments)
         self._relative = any(moment and moment.of_run for moment in moments)
+        self._named: set[str | None] = set()  # runs whose name is the wanted one
         self._conditions: list[Callable[[Event], bool]] = []
         if selection.types:
             self._conditions.append(self._has_type)
@@ -58,19 +59,26 @@ class Matcher:
         self._conditions += selection.where
 
     def watch(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Passes the events on, noting when each run began."""
-        if not self._relative:
+        """Passes the events on, noting when each run began and how it is called."""
+        run = self._selection.run
+        if not self._relative and run is None:
             yield from events
             return
         for event in events:
-            if event.time is not None:
+            if self._relative and event.time is not None:
                 self._starts.setdefault(event.run, event.time)
+            if run is not None and event.type == "run.started" and _matches(event.payload.get("name"), (run,)):
+                self._named.add(event.run_id)
             yield event
 
     def wants(self, event: Event, is_error: bool = True) -> bool:
         """Whether the event is wanted; `is_error` only counts where the selection asks for errors."""
         chosen = self._selection
-        if chosen.run is not None and not fnmatchcase(event.run_id or "", chosen.run):
+        if (
+            chosen.run is not None
+            and event.run_id not in self._named
+            and not _matches(event.run_id, (chosen.run,))
+        ):
             return False
         if self._timed and not self._in_time(event):
             return False
@@ -93,8 +101,8 @@ class Matcher:
         return not (until and event.time > until.seconds + (start if until.of_run else 0))
 
 
-def _matches(name: str | None, globs: tuple[str, ...]) -> bool:
-    return name is not None and any(fnmatchcase(name, glob) for glob in globs)
+def _matches(name: object, globs: tuple[str, ...]) -> bool:
+    return isinstance(name, str) and any(fnmatchcase(name, glob) for glob in globs)
 
 
 def select(events: Iterable[Event], selection: Selection) -> Iterator[Event]:

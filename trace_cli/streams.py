@@ -3,7 +3,6 @@
 import io
 import os
 import select
-import shutil
 import stat
 import sys
 import tempfile
@@ -69,7 +68,9 @@ def spool(name: str) -> str:
         atexit.register(os.unlink, copy.name)
         try:
             with open_input(name) as source:
-                shutil.copyfileobj(_Plain(source, nothing), copy, BLOCK)
+                plain = _Plain(source, nothing)
+                while block := plain.read(BLOCK):
+                    copy.write(block)
         except OSError as error:
             raise TraceError(f"cannot keep {label} in {copy.name}: {error.strerror or error}") from None
     return copy.name

@@ -47,7 +47,8 @@ def _said(body: Mapping[str, Any]) -> list[str]:
 def _summary_of_model_error(event: Event) -> str:
     error = event.payload.get("error")
     error = error if isinstance(error, Mapping) else {}
-    parts = (event.payload.get("status"), error.get("kind"), error.get("type"), error.get("message"))
+    status = event.payload.get("status") if error.get("kind") == "http" else None
+    parts = (status, error.get("kind"), error.get("type"), error.get("message"))
     return "  ".join(compact(part) for part in parts if part)
 
 
@@ -57,7 +58,7 @@ def _summary_of_call(event: Event) -> str:
 
 def _summary_of_result(event: Event) -> str:
     if event.payload.get("error") is not None:
-        return f"{event.tool_name} ✗ {compact(event.error)}"
+        return f"{event.tool_name} ✗ {compact(event.failure)}"
     return f"{event.tool_name} → {compact(event.result)}"
 
 
@@ -71,7 +72,7 @@ def _summary_of_start(event: Event) -> str:
 def _summary_of_end(event: Event) -> str:
     duration = event.payload.get("duration_ms")
     took = f"{duration / 1000:.1f} s" if isinstance(duration, int | float) and duration < 1e15 else ""
-    parts = (str(event.payload.get("status") or ""), took, compact(event.error or ""))
+    parts = (str(event.payload.get("status") or ""), took, compact(event.failure or ""))
     return "  ".join(part for part in parts if part)
 
 

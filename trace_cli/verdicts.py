@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
 from trace_cli.event import Event
-from trace_cli.run_errors import Error, RunErrors
+from trace_cli.run_errors import BROKEN_OFF, Error, RunErrors
 
 HELD = 32 << 20  # bytes
 
@@ -49,7 +49,7 @@ def with_errors(events: Iterable[Event], *, others: bool) -> Iterator[tuple[Even
     """The events that are errors, each with what it is, in file order; with `others` the rest too, with None.
 
     While a failed attempt awaits its retry, what is to come behind it is held back, up to `HELD` bytes; past
-    that the attempt counts as an error. Calls without an answer are none here: that is known only at the end.
+    that the attempt counts as an error. What a run broke off in is none here: that is known only at the end.
     """
     runs: dict[object, RunErrors] = {}
     waiting: dict[int, Error] = {}
@@ -77,6 +77,5 @@ def with_errors(events: Iterable[Event], *, others: bool) -> Iterator[tuple[Even
             size += len(event.raw)
         yield from settled(HELD)
     for run in runs.values():
-        for error in run.finish():
-            errors[error.event.index] = error
+        errors |= {error.event.index: error for error in run.finish() if error.kind not in BROKEN_OFF}
     yield from settled(0)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from trace_cli.event import Event
 from trace_cli.verdicts import first_errors
 
+IN_EACH_RUN = ("first-error", "unrecovered", "last")
+
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
@@ -31,21 +33,27 @@ def anchor(event: Event) -> Anchor:
 
 
 def anchors_at(events: Iterable[Event], at: str) -> list[Anchor]:
-    """The anchors that `at` names: `first-error`, `unrecovered` and `last`, one in each run; an index; `call:ID`.
+    """The anchors that `at` names: `first-error`, `unrecovered`, `last`, one in each run; an index; `call:ID`;
+    `FILE:LINE`, where FILE may be empty.
 
     Of a call the anchor is its first event. Reads all events. Memory grows with the number of runs.
     """
-    if at in ("first-error", "unrecovered"):
+    if at in IN_EACH_RUN[:2]:
         return [anchor(error.event) for error in first_errors(events, unrecovered=at == "unrecovered")]
     if at == "last":
         return [anchor(event) for event in {event.run: event for event in events}.values()]
-    if at.startswith("call:"):
-        found: dict[object, Anchor] = {}
-        for event in events:
-            if event.call_id == at[5:]:
-                found.setdefault(event.run, anchor(event))
-        return list(found.values())
-    return [anchor(event) for event in events if event.index == int(at)]
+    found: dict[object, Anchor] = {}
+    file, _, number = at.rpartition(":")
+    for event in events:
+        if at.startswith("call:"):
+            here = event.call_id == at[5:]
+        elif ":" in at:
+            here = event.line == int(number) and file in ("", event.file)
+        else:
+            here = event.index == int(at)
+        if here:
+            found.setdefault(event.run, anchor(event))
+    return list(found.values())
 
 
 def locate(events: Iterable[Event], wanted: Iterable[Event]) -> tuple[list[Anchor], list[Event]]:

@@ -106,7 +106,7 @@ def test_a_script_succeeds(script: str, traces: Path, environment: dict[str, str
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert '{"value":"division by zero","count":2}' in done.stdout
+    assert '{"value":"ZeroDivisionError: division by zero","count":2}' in done.stdout
     assert len((traces / "sent.jsonl").read_text().splitlines()) == 2
 
 
@@ -128,7 +128,7 @@ def test_the_python_runs(traces: Path, environment: dict[str, str]) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("growth division by zero ")
+    assert done.stdout.startswith("growth ZeroDivisionError: division by zero ")
     recorded = [json.loads(line) for line in (traces / "runs" / "run.jsonl").read_text().splitlines()]
     assert [event["type"] for event in recorded] == [
         *("run.started", "tool.called", "tool.result", "model.request", "model.response"),

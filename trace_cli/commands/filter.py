@@ -40,7 +40,7 @@ def command(
         found = False
         try:
             for event, error in select_errors(trace, selection):
-                results.event(event, src=src, error=error if src else None)
+                results.event(event, src=src, error=error if src or view.pretty else None)
                 found = True
         except KeyboardInterrupt:
             results.flush()

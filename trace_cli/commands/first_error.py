@@ -3,8 +3,8 @@
 One event a run, with {"_error": {"kind", "message", "tool_name", "recovered"}} and {"_src"} as its last keys,
 when the run ends; runs without an end come at the end of the input. An error is: a failed model call, unless
 the SDK retried it with success; a tool result with an error; a tool result sent to the model with
-is_error; an error inside a response; a run or step that ended with one; in foreign lines a top-level error,
-is_error, or a level of error or worse. Of a run that broke off, failing nothing: the call it broke off in.
+is_error; an error inside a response; a run or step that ended with one; in other events and formats an error,
+is_error, or a level of error or worse. Of a run that has no end, and no other error: where it broke off.
 
 Recovered means that the same tool, or the same request, later succeeded in that run.
 
@@ -42,6 +42,6 @@ def command(
         for error in first_errors(events, unrecovered=unrecovered, every=every, wanted=matcher.wants):
             if found == selection.max:
                 break
-            results.event(error.event, src=True, error=error)
+            results.error(error)
             found += 1
     return trace.status(found)
