@@ -172,6 +172,19 @@ def test_ctrl_c_ends_with_130_and_loses_nothing() -> None:
         assert trace.interrupt() == (b"", b"", 130)
 
 
+def test_ctrl_c_prints_what_was_found_in_an_input_that_never_pauses() -> None:
+    endless = 'echo \'{"type":"wanted"}\'; exec yes \'{"type":"other"}\''
+    with subprocess.Popen(["sh", "-c", endless], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        with running("filter", "-t", "wanted", stdin=writer.stdout.fileno()) as trace:
+            writer.stdout.close()
+            read = Path(f"/proc/{trace.process.pid}/io")
+            while int(read.read_text().split()[1]) < 5_000_000:
+                assert trace.process.poll() is None
+                os.sched_yield()
+            assert trace.interrupt() == (b'{"type":"wanted"}\n', b"", 130)
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "run.jsonl"
