@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import guard
+from .run import is_failure
 
 if TYPE_CHECKING:
     from .tap import Tap
@@ -20,11 +21,13 @@ _all: "weakref.WeakSet[Tap]" = weakref.WeakSet()
 _installed = False
 _last_excepthook: Any = None
 _last_thread_hook: Any = None
+_last_exit: Any = None
+_leaving: SystemExit | None = None  # what the agent said to sys.exit, until it is seen to go on
 
 
 def add(tap: "Tap") -> None:
     """Watch over `tap` until it is closed."""
-    global _installed, _last_excepthook, _last_thread_hook
+    global _installed, _last_excepthook, _last_thread_hook, _last_exit
     _open.add(tap)
     _all.add(tap)
     if not _installed:
@@ -37,6 +40,9 @@ def add(tap: "Tap") -> None:
         _last_excepthook, sys.excepthook = sys.excepthook, _excepthook
     if threading.excepthook is not _thread_hook:
         _last_thread_hook, threading.excepthook = threading.excepthook, _thread_hook
+    # No hook of Python's is called for SystemExit, and at exit nothing tells the status.
+    if sys.exit is not _exit:
+        _last_exit, sys.exit = sys.exit, _exit
 
 
 def remove(tap: "Tap") -> None:
@@ -47,6 +53,8 @@ def remove(tap: "Tap") -> None:
             sys.excepthook = _last_excepthook
         if threading.excepthook is _thread_hook:
             threading.excepthook = _last_thread_hook
+        if sys.exit is _exit:
+            sys.exit = _last_exit
 
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -56,16 +64,31 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 def _thread_hook(args: threading.ExceptHookArgs) -> None:
-    if args.exc_value is not None:
+    if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):  # that ends a thread, quietly
         for tap in list(_open):
             guard.attempt(tap.thread_failed, args.exc_value)
     _last_thread_hook(args)
+
+
+def _exit(status: Any = None, /) -> Any:
+    global _leaving
+    if threading.current_thread() is threading.main_thread():
+        _leaving = SystemExit(status)
+    return _last_exit(status)  # which returns only where the agent has put something else there
+
+
+def goes_on() -> None:
+    """Note that the agent does something new: whatever it said to sys.exit, it has thought better of it."""
+    global _leaving
+    _leaving = None
 
 
 def _at_exit() -> None:
     # At a prompt an exception ends nothing.
     interactive = hasattr(sys, "ps1") or sys.flags.interactive
     error = None if interactive else getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if not isinstance(error, BaseException) and is_failure(_leaving):
+        error = _leaving
     for tap in list(_open):
         if isinstance(error, BaseException):
             guard.attempt(tap.end_run_uncaught, error)

@@ -64,6 +64,8 @@ class Run:
 
 def error_text(error: BaseException) -> str:
     """Return what an exception says, or the name of its type when it says nothing."""
+    if isinstance(error, SystemExit) and isinstance(error.code, int):
+        return f"exit status {error.code}"
     return guard.text(error) or type(error).__name__
 
 

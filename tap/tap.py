@@ -10,7 +10,7 @@ from . import clients, event, guard, hooks, step
 from . import redact as redaction
 from .jsonable import dumps
 from .output import Callback, File, Output
-from .run import Run, RunBlock, active, error_text, exception
+from .run import Run, RunBlock, active, error_text, exception, is_failure
 from .sink import DRAIN, Record, Sink
 from .tools import Call, Calls, ToolBlock, recorded
 from .transport import Flight
@@ -24,6 +24,7 @@ OUTPUT_VARIABLE = "AGENTTAP_OUTPUT"
 PARENT_VARIABLE = "AGENTTAP_PARENT_RUN_ID"
 DISABLED_VARIABLE = "AGENTTAP_DISABLED"
 _STILL_IN_FLIGHT = ("cancelled", "Closed", "the tap was closed while the response was still coming")
+_BEGINNINGS = {"run.started", "step.started", "model.request", "http.request", "tool.called"}
 _HEAD = 200  # bytes that a head takes, about
 _SMALL = 4096  # bytes; what is kept of a payload that is too large
 
@@ -186,7 +187,7 @@ class Tap:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if error is not None and is_failure(error):
             guard.attempt(self.end_run_uncaught, error)
         self.close()
 
@@ -275,6 +276,8 @@ class Tap:
             return
         if type != "run.started":
             self.announce(run)
+        if type in _BEGINNINGS:
+            hooks.goes_on()
         safe_type = event.safe(type)
         safe_id = None if call_id is None else event.safe(call_id)
         original = {k: v for k, v, s in (("type", type, safe_type), ("call_id", call_id, safe_id)) if v != s}

@@ -187,10 +187,11 @@ def test_a_hook_that_the_agent_had_before(trace: Trace) -> None:
 
 
 def test_hooks_are_put_back(trace: Trace) -> None:
-    before = sys.excepthook, threading.excepthook
+    before = sys.excepthook, threading.excepthook, sys.exit
     with Tap(trace.path):
         assert sys.excepthook is not before[0]
-    assert (sys.excepthook, threading.excepthook) == before
+        assert sys.exit is not before[2]
+    assert (sys.excepthook, threading.excepthook, sys.exit) == before
 
 
 def test_a_thread_that_dies(trace: Trace) -> None:
@@ -207,6 +208,40 @@ def test_an_exit_without_close(trace: Trace) -> None:
     program("tap.record('note')", trace)
     assert trace.types() == ["run.started", "note", "run.ended"]
     assert trace.one("run.ended")["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "error"),
+    [
+        ("sys.exit('cannot publish')", "error", "cannot publish"),
+        ("sys.exit(3)", "error", "exit status 3"),
+        ("sys.exit()", "ok", None),
+        ("sys.exit(0)", "ok", None),
+        # Caught, and the agent goes on.
+        ("try:\n    sys.exit(1)\nexcept SystemExit:\n    tap.record_tool_call('search')", "ok", None),
+        # On the way out, others still record what they see.
+        ("try:\n    sys.exit(1)\nfinally:\n    tap.record('cleaned')", "error", "exit status 1"),
+        # The end of a thread, not of the program.
+        (
+            "import threading; t = threading.Thread(target=sys.exit, args=(1,)); t.start(); t.join()",
+            "ok",
+            None,
+        ),
+    ],
+)
+def test_a_program_that_exits_by_itself(trace: Trace, text: str, status: str, error: str | None) -> None:
+    program(f"import sys\ntap.record('note')\n{text}", trace)
+    payload = trace.one("run.ended")
+    assert (payload["status"], payload["error"]) == (status, error)
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "ok"), (None, "ok"), (2, "error"), ("no", "error")])
+def test_an_exit_out_of_the_block(trace: Trace, code: object, status: str) -> None:
+    tap = Tap(trace.path)
+    tap.record("note")
+    with pytest.raises(SystemExit), tap:
+        sys.exit(code)
+    assert trace.one("run.ended")["status"] == status
 
 
 def test_a_tap_nobody_holds_any_more(trace: Trace) -> None:
