@@ -26,7 +26,10 @@ def test_filter_writes_the_bytes_that_it_read(lines: list[bytes], trace: Path) -
     trace.write_bytes(content)
     out, said, status = run("filter", str(trace))
     assert (out, status) == (content, 0)
-    assert said in ("", f"trace: {trace}: no trace: none of its lines has a type (type, event_type, kind or event)\n")
+    assert said in (
+        "",
+        f"trace: {trace}: no trace: none of its lines has a type (type, event_type, kind or event)\n",
+    )
 
 
 BOM = b"\xef\xbb\xbf"
