@@ -1,7 +1,7 @@
 """Which events of a run are errors, and which of them recovered: the one definition that every command uses.
 
 An event is an error when it is
-- a `model.error`, unless the SDK retried that attempt by itself and it then succeeded;
+- a `model.error` or `http.error`, unless the SDK retried that attempt by itself and it then succeeded;
 - a `tool.result` whose `error` is not null;
 - a `model.request` that brings a tool result with `is_error: true` which no `tool.result` said already;
 - a `model.response` with the error block of a server tool or of MCP, or with an error for a body;
@@ -143,7 +143,7 @@ class RunErrors:
         if self.first and self.first.key == key:
             self.first.recovered = True
 
-    def _model_request(self, event: Event) -> list[Error]:
+    def _request(self, event: Event) -> list[Error]:
         found = []
         if event.call_id:
             self._open[event.call_id] = event
@@ -182,7 +182,7 @@ class RunErrors:
                 found += self._keep(Error(event, "tool_result", compact(text), tool, None, key))
         return found[:1]
 
-    def _model_error(self, event: Event) -> list[Error]:
+    def _request_failed(self, event: Event) -> list[Error]:
         stated = event.payload.get("error")
         stated = stated if isinstance(stated, Mapping) else {}
         status = event.payload.get("status")
@@ -202,7 +202,7 @@ class RunErrors:
         self._waiting[event.index] = error
         return []
 
-    def _model_response(self, event: Event) -> list[Error]:
+    def _response(self, event: Event) -> list[Error]:
         request = self._open.pop(event.call_id, None) if event.call_id else None
         if event.call_id:
             if attempts := self._attempts.pop(event.call_id, None):
@@ -210,7 +210,7 @@ class RunErrors:
                     self._waiting.pop(error.event.index, None)
             if key := self._again.pop(event.call_id, None):
                 self._recover(key)
-        if b"error" not in event.raw:
+        if event.type != "model.response" or b"error" not in event.raw:
             return []
         for tool, text in message.response_errors(_body(event)):
             key = ("tool", tool) if tool else request and _request_key(request)
@@ -256,9 +256,12 @@ class RunErrors:
 
 _JUDGES: dict[str, Callable[[RunErrors, Event], list[Error]]] = {
     "run.started": RunErrors._run_started,
-    "model.request": RunErrors._model_request,
-    "model.response": RunErrors._model_response,
-    "model.error": RunErrors._model_error,
+    "model.request": RunErrors._request,
+    "model.response": RunErrors._response,
+    "model.error": RunErrors._request_failed,
+    "http.request": RunErrors._request,
+    "http.response": RunErrors._response,
+    "http.error": RunErrors._request_failed,
     "tool.called": RunErrors._tool_called,
     "tool.result": RunErrors._tool_result,
     "step.ended": RunErrors._step_ended,

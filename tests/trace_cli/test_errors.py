@@ -175,6 +175,56 @@ def test_a_run_that_was_not_read_whole_has_no_orphan() -> None:
     assert list(first_errors(trace(END, asks("a"), calls("1"))[1:])) == []
 
 
+def test_a_run_without_an_end_broke_off_behind_its_last_event() -> None:
+    assert first(asks("a"), answers("a"), calls("1"), returns("1")) == (3, "unfinished", False)
+
+
+def test_what_a_run_broke_off_in_is_no_error_among_all() -> None:
+    assert in_file_order(asks("a"), answers("a"), calls("1")) == []
+
+
+# What events of other types say of themselves
+
+
+@pytest.mark.parametrize(
+    ("payload", "kind"),
+    [
+        ({"error": "boom"}, "error"),
+        ({"error": {"message": "boom"}}, "error"),
+        ({"is_error": True}, "error"),
+        ({"level": "ERROR", "message": "boom"}, "log"),
+        ({"error": 0.03}, None),  # a rate
+        ({"error": None, "level": "info"}, None),
+        ({"text": '"error": "boom"'}, None),
+    ],
+)
+def test_an_event_of_a_type_of_the_agents_own(payload: dict[str, Any], kind: str | None) -> None:
+    found = first(("agent.note", None, payload), END)
+    assert (found and found[1]) == kind
+
+
+def test_a_failed_tool_result_in_a_transcript() -> None:
+    message = {"role": "user", "content": [{"type": "tool_result", "is_error": True, "content": "no such file"}]}
+    raw = json.dumps({"type": "user", "message": message}).encode()
+    [error] = first_errors([Event(raw, None, line.parse(raw))])
+    assert (error.kind, error.message) == ("tool_result", "no such file")
+
+
+def test_an_exception_is_told_with_its_type() -> None:
+    rows = ("tool.result", "1", {"tool_name": "a", "error": "'x'", "exception": {"type": "KeyError"}}), END
+    [error] = first_errors(trace(*rows))
+    assert error.message == "KeyError: 'x'"
+
+
+def test_other_calls_of_the_sdk_fail_and_are_retried_as_well() -> None:
+    failed = [(kind.replace("model", "http"), call, payload) for kind, call, payload in (asks("a"), fails("a"))]
+    retried = [
+        (kind.replace("model", "http"), call, payload) for kind, call, payload in (asks("b", 2), answers("b"))
+    ]
+    assert first(*failed, END) == (1, "http", False)
+    assert first(*failed, *retried, END) is None
+
+
 # Runs, and selections
 
 
