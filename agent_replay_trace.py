@@ -4,6 +4,6 @@ from trace_cli import __version__
 from trace_cli.debugger import Debugger, StepSession
 from trace_cli.errors import TraceError
 from trace_cli.event import Event
-from trace_cli.run_errors import Error
+from trace_cli.retries import Error
 
 __all__ = ["Debugger", "Error", "Event", "StepSession", "TraceError", "__version__"]

@@ -7,7 +7,6 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Runs the command line and exits with its status: nothing else may decide on it."""
-    _occupy_closed_descriptors()
     try:
         from trace_cli.cli import run
 
@@ -19,13 +18,6 @@ def main() -> NoReturn:
         _discard_output()
         _report(bug)
     sys.exit(status)
-
-
-def _occupy_closed_descriptors() -> None:
-    """So that no file that is opened later takes the place of a closed stdin, stdout or stderr."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(fd)
 
 
 def _discard_output() -> None:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from trace_cli import params, streams, window
+from trace_cli import params, render, streams, window
 from trace_cli.errors import TraceError
 from trace_cli.event import Event
 from trace_cli.reading import Reading, talk
 from trace_cli.selection import Selection, select
+from trace_cli.view import View
 
 Side = Callable[[Iterable[Event], Iterable[window.Anchor], window.Size], Iterator[Event]]
 
@@ -62,6 +63,8 @@ class Around:
     def _anchors_on_stdin(self, files: Sequence[str]) -> list[Event]:
         if streams.STDIN in files:
             raise TraceError("standard input cannot be both the trace and the anchors", "name the trace: FILE")
+        if files:
+            params.expect_input("the anchors are read from standard input, which is a terminal")
         given = params.reading((), strict=self._strict)
         self._sources.append(given)
         found = []
@@ -71,7 +74,7 @@ class Around:
                     f"stdin:{event.line}: an anchor needs its _src, or a FILE to find its run_id and seq in",
                     f"trace filter --src … FILE | trace {self._command}, or: trace {self._command} FILE",
                 )
-            if not files and event.src["file"] == streams.STDIN:
+            if not files and event.src["file"].startswith((streams.STDIN, "/dev/fd/", "/proc/self/fd/")):
                 raise TraceError(
                     "the anchor's trace was a pipe and cannot be read again",
                     f"name the trace: trace {self._command} --at first-error FILE,"
@@ -83,7 +86,7 @@ class Around:
     def _located(self, wanted: list[Event]) -> list[window.Anchor]:
         if not wanted:
             return []
-        found, lost = window.locate(self._read(say=talk), wanted)
+        found, lost = window.locate(self._read(say=talk), wanted, named=len(self._files) != 1)
         if not self._sources[-1].trouble:  # else it has been said already what could not be read
             self._lost = len(lost)
             for event in lost[:1]:
@@ -96,3 +99,23 @@ def _whereabouts(event: Event) -> str:
     """What an anchor says of itself, for a message."""
     known = f"the anchor, event {event.seq} of run {event.run_id}," if event.seq is not None else "the anchor"
     return f"{known} once at {event.carried['file']}:{event.carried.get('line')}," if event.carried else known
+
+
+def answer(
+    command: str,
+    side: Side,
+    files: Sequence[str],
+    at: str | None,
+    size: window.Size,
+    selection: Selection,
+    view: View,
+    strict: bool,
+) -> int:
+    """What `trace before` or `trace after` does: prints the events of one side; the exit status."""
+    question = Around(command, files, at, strict)
+    found = 0
+    with render.results(view, files) as results:
+        for event in question.events(side, size, selection):
+            results.event(event, src=True)
+            found += 1
+    return question.status(found)

@@ -8,7 +8,7 @@ from trace_cli import window
 from trace_cli.errors import TraceError
 from trace_cli.event import Event
 from trace_cli.reading import Reading
-from trace_cli.run_errors import Error
+from trace_cli.retries import Error
 from trace_cli.verdicts import first_errors
 
 Where = Callable[[Event], object]

@@ -1,5 +1,6 @@
 """Event: what one line means."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -132,7 +133,10 @@ class Event:
     def carried(self) -> dict[str, Any] | None:
         """The `_src` that an earlier command put into the line, or None."""
         found = self.fields.get("_src") if b'"_src"' in self.raw[-4096:] else None
-        return found if isinstance(found, dict) and isinstance(found.get("file"), str) else None
+        if not isinstance(found, dict) or not isinstance(found.get("offset"), int):
+            return None
+        file = found.get("file")
+        return found if isinstance(file, str) and _is_file_name(file) else None
 
     @property
     def judged(self) -> dict[str, Any] | None:
@@ -207,6 +211,13 @@ def seconds(timestamp: str | None) -> float | None:
     while abs(number) > 1e11:
         number /= 1000
     return number
+
+
+def _is_file_name(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _first_text(fields: dict[str, Any], keys: tuple[str, ...]) -> str:

@@ -21,6 +21,7 @@ def compile(text: str) -> Field:
         raise ValueError(f"{text!r}: {trap}")
     try:
         path = jmespath.compile(text)
+        _check_functions(path.parsed)
     except JMESPathError as error:
         reason = str(error).partition("\n")[0].rstrip(":")
         raise ValueError(f"{text!r} is no JMESPath: {reason}{_guess(text)}") from None
@@ -32,6 +33,25 @@ def compile(text: str) -> Field:
             return None
 
     return value
+
+
+def _check_functions(node: dict[str, Any]) -> None:
+    """Raises ValueError for a function that does not exist, or is given too much or too little."""
+    from jmespath.functions import Functions
+
+    if node.get("type") == "function_expression":
+        known = Functions.FUNCTION_TABLE.get(node["value"])
+        if known is None:
+            raise ValueError(
+                f"there is no function {node['value']}(); there are {', '.join(Functions.FUNCTION_TABLE)}"
+            )
+        takes = known["signature"]
+        given, open_end = len(node["children"]), any("variadic" in each for each in takes)
+        if given < len(takes) or (given > len(takes) and not open_end):
+            raise ValueError(f"{node['value']}() takes {len(takes)} arguments, not {given}")
+    for child in node.get("children", ()):
+        if isinstance(child, dict):
+            _check_functions(child)
 
 
 def holds(field: Field) -> Callable[[Event], bool]:
@@ -65,7 +85,7 @@ def _trap(text: str) -> str | None:
         return f"double quotes name a field; a text is written between single quotes: '{found[1]}'"
     if found := _COMPARED_FIELD.search(bare):
         return f"a text is written between single quotes: '{found[1]}' (a field of that name: @.{found[1]})"
-    if re.search(r"(?<![=!<>])=(?!=)", bare):
+    if re.search(r"(?<![=!<>])=(?!=)", re.sub(r'"[^"]*"', '""', bare)):
         return "equality is written =="
     return None
 

@@ -16,7 +16,7 @@ _HEAD = re.compile(
 )
 OWN = b'{"v":1,"type":"'
 _RESUMED = 100  # how often reading is taken up again on one damaged line, each time at the cost of the rest of it
-TYPE, TIMESTAMP, RUN_ID, SEQ, CALL_ID, STEP_ID = 1, 2, 3, 4, 5, 6
+TIMESTAMP, RUN_ID, SEQ, CALL_ID, STEP_ID = 2, 3, 4, 5, 6  # groups; 1 is the type
 _match = _HEAD.match
 
 _CUT_OFF = re.compile(r"Unterminated string|Expecting (value|',' delimiter|':' delimiter|property name)")
@@ -123,6 +123,9 @@ def _clean_tail(raw: bytes) -> tuple[int, list[tuple[int, int, dict[str, Any]]]]
     return 0, []
 
 
+_BLANK = re.compile(r"[ \t\r]*")
+
+
 def _objects(raw: bytes) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """The JSON objects at the start of `raw`, one behind the other: (start, end, object)."""
     try:
@@ -132,7 +135,7 @@ def _objects(raw: bytes) -> Iterator[tuple[int, int, dict[str, Any]]]:
     decode = json.JSONDecoder().raw_decode
     at = position = 0  # in characters, in bytes
     while True:
-        blank = len(text) - at - len(text[at:].lstrip(" \t\r"))
+        blank = len(_BLANK.match(text, at)[0])  # type: ignore[index]  # it always matches
         at, position = at + blank, position + blank
         try:
             found, end = decode(text, at)

@@ -134,20 +134,23 @@ def failed_tool_results(body: Mapping[str, Any]) -> Iterator[tuple[str, str | No
                 yield use, names.get(use), block["is_error"], text_of(block.get("content"))
 
 
-def response_errors(body: Mapping[str, Any]) -> Iterator[tuple[str | None, str]]:
-    """(tool name, message) of each error inside a response that came with status 200.
-
-    An error body; and the blocks in which server tools and MCP report a failure.
-    """
+def error_body(body: Mapping[str, Any]) -> str | None:
+    """The text of an error that came as the body of a response, with status 200; else None."""
     if body.get("error") or body.get("type") == "error":
-        yield None, error_text(body.get("error")) or "error"
+        return error_text(body.get("error")) or "error"
+    return None
+
+
+def server_tool_results(body: Mapping[str, Any]) -> Iterator[tuple[str | None, str | None]]:
+    """(tool name, its error or None) of each result of a server tool or of MCP in a response."""
     uses: dict[str, str | None] = {}
     for block in blocks(body.get("content")):
-        if block.get("type") in ("server_tool_use", "mcp_tool_use"):
+        kind = str(block.get("type"))
+        if kind in ("server_tool_use", "mcp_tool_use"):
             uses[str(block.get("id"))] = _name(block)
-        inner = block.get("content")
-        name = uses.get(str(block.get("tool_use_id")))
-        if isinstance(inner, Mapping) and str(inner.get("type")).endswith("_error"):
-            yield name, str(inner.get("error_code") or inner.get("type"))
-        elif block.get("is_error") is True:
-            yield name, text_of(inner) or "is_error"
+        elif kind.endswith("_tool_result"):
+            inner, name = block.get("content"), uses.get(str(block.get("tool_use_id")))
+            if isinstance(inner, Mapping) and str(inner.get("type")).endswith("_error"):
+                yield name, str(inner.get("error_code") or inner.get("type"))
+            else:
+                yield name, (text_of(inner) or "is_error") if block.get("is_error") is True else None

@@ -229,11 +229,11 @@ def _add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., A
     return shell
 
 
-def expect_input() -> None:
+def expect_input(otherwise: str = "no FILE, and standard input is a terminal") -> None:
     """Raises TraceError where nothing but a keyboard is on stdin."""
     if streams.is_terminal(0):
         command = click.get_current_context().command_path
-        raise TraceError("no FILE, and standard input is a terminal", f"name a trace: {command} run.jsonl")
+        raise TraceError(otherwise, f"name a trace: {command} run.jsonl")
 
 
 def reading(names: tuple[str, ...], **options: Any) -> Reading:

@@ -70,7 +70,7 @@ class Reading:
         self._say(f"trace: {label}: {reason}")
 
     def _events(self, name: str, label: str, blocks: Iterator[bytes]) -> Iterator[Event]:
-        lines = _Lines(label, blocks)
+        lines = _Lines(blocks)
         problems = _Problems(label, self._say)
         strict, head = self._strict, line.head
 
@@ -119,7 +119,7 @@ class Reading:
 class _Lines:
     """The lines of a stream of blocks, without their newlines; where the latest one stands."""
 
-    def __init__(self, label: str, blocks: Iterator[bytes]) -> None:
+    def __init__(self, blocks: Iterator[bytes]) -> None:
         self.number = 0
         self.offset = 0
         self.terminated = True

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from trace_cli import line, streams
 from trace_cli.event import Event
-from trace_cli.run_errors import Error
+from trace_cli.retries import Error
 from trace_cli.text import visible
 from trace_cli.view import View
 
@@ -105,7 +105,7 @@ class Pretty:
         if src:
             place = event.src
             file = f"{visible(str(place['file']))}:" if self._several else ""
-            row.append(f"{file}{place.get('line')}: ", "dim")
+            row.append(f"{file}{visible(str(place.get('line')))}: ", "dim")
         row.append(f"{_clock(event.time)}  ", "dim")
         failed = error or event.type.endswith(".error") or event.failure
         row.append(f"{kind:<14}  ", "bold red" if failed else COLORS.get(kind.partition(".")[0], ""))
@@ -121,7 +121,7 @@ class Pretty:
         self._run = error.event.run  # told below
         self.event(error.event, src=True, error=error)
         for part in _particulars(error):
-            for folded in wrap(visible(part), self._width - 4, max_lines=10, placeholder=" …"):
+            for folded in wrap(visible(part), max(self._width - 4, 20), max_lines=10, placeholder=" …"):
                 self._print(Text(f"    {folded}", "red"))
 
     def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
@@ -175,8 +175,10 @@ def results(view: View, names: Sequence[str] = (), live: bool = False) -> Iterat
     """Where a command puts what it found. The pager comes in only where the input has an end."""
     if not view.pretty:
         jsonl = JSONL()
-        yield jsonl
-        jsonl.flush()
+        try:
+            yield jsonl
+        finally:  # after Ctrl-C too
+            jsonl.flush()
         return
     ends = all(streams.is_file(name) for name in names or (streams.STDIN,)) and not live
     pretty = Pretty(view, view.pager and ends, len(names) != 1)
@@ -203,7 +205,7 @@ def _start_pager() -> subprocess.Popen[bytes] | None:
 
 def _width() -> int:
     columns = os.environ.get("COLUMNS", "")
-    if columns.isdigit() and int(columns):
+    if columns.isdecimal() and int(columns):
         return int(columns)
     try:
         return os.get_terminal_size(1).columns or 80
@@ -228,11 +230,9 @@ def _particulars(error: Error) -> Iterator[str]:
     if isinstance(trace, str) and (frames := re.findall(r'^ *File "(.*)", line (\d+), in (.*)', trace, re.M)):
         yield "raised in {2}, {0}:{1}".format(*frames[-1])
     yield f"{error.kind}{', recovered later' if error.recovered else ', never recovered'}"
-    if error.run:
-        end = error.run.end
-        names = " ".join(filter(None, (error.run.name, error.event.run_id)))
-        if end or error.event.own:
-            yield f"run {names} {f'ended: {end.summary()}' if end else 'has no end'}"
+    if error.end or error.event.own:
+        names = " ".join(filter(None, (error.run_name, error.event.run_id)))
+        yield f"run {names} {f'ended: {error.end.summary()}' if error.end else 'has no end'}"
 
 
 def _name_of_run(event: Event) -> str:

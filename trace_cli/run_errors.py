@@ -9,61 +9,28 @@ An event is an error when it is
 - of any other type, or in another format, and says so: `error`, `is_error: true`, a level of error or worse, at
   the top of the line or in the payload; a tool result with `is_error: true` in the message of a transcript.
 
-A run that was read from its start and has no end broke off, or goes on: then the last call without an answer,
-or else its last event, counts as one too, behind all others.
+Of a run that was read from its start and has no end, the last call without an answer counts as one too, behind
+all others: there it broke off.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
-from trace_cli import line, message
+from trace_cli import line, message, retries
 from trace_cli.event import Event
+from trace_cli.retries import Error, Retries
 from trace_cli.text import compact
 
 _BAD_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "emergency", "panic"}
-_RETRIED_STATUSES = {408, 409, 429}  # and all from 500: what the SDKs send again by themselves
-BROKEN_OFF = ("orphan", "unfinished")  # kinds of what a run without an end broke off in
+ORPHAN = "orphan"  # the kind of a call without an answer
 _DEFINED = ("run.", "step.", "model.", "http.", "tool.", "tap.")  # types that trace-events(5) gives a meaning to
 _SAID_IN = ("message", "msg", "statusMessage", "content")
 _MAY_STATE = re.compile(rb'"(?:error|is_error|level|severity)"').search
+_MAY_HOLD_RESULTS = re.compile(rb"error|_tool_result").search
 _SAYS_IS_ERROR = re.compile(rb'"is_error"\s*:\s*(?:true|false)').search
-
-
-@dataclass(slots=True)
-class Error:
-    """An event that is an error. `recovered` is None until it is known; `key` names what can recover it.
-
-    `run` is what was learnt of its run until the error was given out.
-    """
-
-    event: Event
-    kind: str
-    message: str
-    tool_name: str | None = None
-    recovered: bool | None = None
-    key: object = None
-    run: "RunErrors | None" = None
-
-    def row(self) -> dict[str, Any]:
-        """What goes into a line as `_error`."""
-        return {
-            "kind": self.kind,
-            "message": self.message,
-            "tool_name": self.tool_name,
-            "recovered": self.recovered,
-        }
-
-
-@dataclass(slots=True)
-class _Attempts:
-    """Failed attempts of one request, the latest last, while its next attempt may still come or be answered."""
-
-    key: object
-    latest: int
-    errors: list[Error]
 
 
 class RunErrors:
@@ -85,56 +52,56 @@ class RunErrors:
         self._every = every
         self._wanted = wanted
         self._waiting = {} if waiting is None else waiting
-        self._unrecovered: dict[object, Error] = {}
-        self._open: dict[str, Event] = {}  # call_id -> the model.request or tool.called without an answer yet
-        self._attempts: dict[str, _Attempts] = {}  # by the call_id of the latest attempt
+        self._unrecovered: dict[object, Error] = {}  # the first of each key; None: what nothing can recover
+        self._open: dict[str, Event] = {}  # call_id -> the request or tool.called without an answer yet
+        self._retries = Retries()
         self._again: dict[str, object] = {}  # call_id -> key, of requests that failed before
-        self._told_calls: set[str] = set()  # call_ids whose error was said
+        self._told_calls: set[str] = set()  # call_ids whose error a tool.result said
         self._told_tools: Counter[str | None] = Counter()  # tool.results with an error, no request with it yet
+        self._sent: set[str] = set()  # ids of the tool results that a request brought
         self._next_seq: int | None = 0  # None: not all of the run was read
-        self._latest: Event | None = None
+
+    @property
+    def unended(self) -> bool:
+        """Whether the run was read from its start, without a gap, and has no end."""
+        return bool(self._next_seq) and self.end is None
 
     def feed(self, event: Event) -> list[Error]:
         """Takes the run's next event; gives the errors that are now known to be, earlier events' too."""
-        self._latest = event
         if self._next_seq is not None:
             self._next_seq = self._next_seq + 1 if event.own and event.seq == self._next_seq else None
+        if event.judged:
+            return self._keep(_judged_before(event, event.judged))
         judge = _JUDGES.get(event.type)
         found = judge(self, event) if judge else []
         if not found and (not event.own or not (judge or event.type.startswith(_DEFINED))):
             found = self._keep(_stated_error(event))
-        if not found and event.judged:
-            found = self._keep(_judged_before(event, event.judged))
         return found
 
     def finish(self) -> list[Error]:
         """The end of what was read of this run: what no retry and no answer came for."""
-        gone, self._attempts = self._attempts, {}
-        found = [kept for attempts in gone.values() for kept in self._keep(*attempts.errors)]
-        if self._next_seq and self._latest and not self.end:
-            calls = sorted(self._open.values(), key=lambda event: event.index)
-            last = calls[-1] if calls else self._latest
-            kind, what = (BROKEN_OFF[0], "no answer: ") if calls else (BROKEN_OFF[1], "")
-            text = f"{what}the run broke off {'in this call' if calls else 'behind this event'}, or still goes on"
-            found += self._keep(Error(last, kind, text, last.tool_name, False))
+        found = self._keep(*self._retries.give_up())
+        if self.unended and self._open:
+            last = max(self._open.values(), key=lambda event: event.index)
+            text = "no answer: the run broke off in this call, or is still in it"
+            found += self._keep(Error(last, ORPHAN, text, last.tool_name, False))
         return found
 
     def unrecovered(self) -> Error | None:
         """The first error that nothing recovered, as far as was read."""
-        return min(self._unrecovered.values(), key=lambda error: error.event.index, default=None)
+        return min(self._unrecovered.values(), key=_order, default=None)
 
     def _keep(self, *errors: Error | None) -> list[Error]:
         kept = []
         for error in errors:
             if error is None:
                 continue
-            error.run = self
             self._waiting.pop(error.event.index, None)
             if self._wanted(error.event):
                 kept.append(error)
                 if error.recovered is not True:
-                    self._unrecovered.setdefault(error.key or error.event.index, error)
-                if self.first is None or error.event.index < self.first.event.index:
+                    self._unrecovered.setdefault(error.key, error)
+                if self.first is None or _order(error) < _order(self.first):
                     self.first = error
         return kept
 
@@ -147,26 +114,15 @@ class RunErrors:
         found = []
         if event.call_id:
             self._open[event.call_id] = event
-            if self._attempts or any(isinstance(key, _RequestKey) for key in self._unrecovered):
-                found = self._sent_again(event, event.call_id)
+            if self._retries or any(isinstance(key, tuple) and key[0] == "request" for key in self._unrecovered):
+                key = _request_key(event)
+                given_up = self._retries.sent(event.call_id, key, event.payload.get("attempt"))
+                found = self._keep(*given_up)
+                if given_up or key in self._unrecovered:
+                    self._again[event.call_id] = key
         if _SAYS_IS_ERROR(event.raw):
             found += self._tool_results_sent(event)
         return found
-
-    def _sent_again(self, event: Event, call_id: str) -> list[Error]:
-        """Whether this request is one that failed: the SDK's next attempt, or the agent's own."""
-        key, attempt = _request_key(event), event.payload.get("attempt")
-        for last, attempts in self._attempts.items():
-            if attempts.key == key:
-                del self._attempts[last]
-                if attempt == attempts.latest + 1:
-                    self._attempts[call_id] = attempts
-                    return []
-                self._again[call_id] = key
-                return self._keep(*attempts.errors)
-        if key in self._unrecovered:
-            self._again[call_id] = key
-        return []
 
     def _tool_results_sent(self, event: Event) -> list[Error]:
         found: list[Error] = []
@@ -174,12 +130,13 @@ class RunErrors:
             key = ("tool", tool)
             if not failed:
                 self._recover(key)
+            elif call_id in self._sent:  # by an attempt before this one
+                continue
             elif call_id in self._told_calls or self._told_tools[tool]:
-                self._told_calls.add(call_id)
                 self._told_tools[tool] = max(0, self._told_tools[tool] - 1)
             else:
-                self._told_calls.add(call_id)
                 found += self._keep(Error(event, "tool_result", compact(text), tool, None, key))
+            self._sent.add(call_id)
         return found[:1]
 
     def _request_failed(self, event: Event) -> list[Error]:
@@ -192,33 +149,40 @@ class RunErrors:
         if request is None or event.call_id is None:
             return self._keep(error)
         error.key = _request_key(request)
-        latest = request.payload.get("attempt")
-        attempts = self._attempts.pop(event.call_id, None) or _Attempts(error.key, 0, [])
-        attempts.latest = latest if isinstance(latest, int) else 1
-        attempts.errors.append(error)
-        if self._every or not _may_be_retried(error.kind, status):
-            return self._keep(*attempts.errors)
-        self._attempts[event.call_id] = attempts
+        if self._every:
+            return self._keep(error)
+        self._retries.failed(error, request.payload.get("attempt"))
+        if not retries.may_follow(stated, status, event.payload.get("headers")):
+            return self._keep(*self._retries.give_up(event.call_id))
         self._waiting[event.index] = error
         return []
 
     def _response(self, event: Event) -> list[Error]:
-        request = self._open.pop(event.call_id, None) if event.call_id else None
+        request = None
+        key = None
         if event.call_id:
-            if attempts := self._attempts.pop(event.call_id, None):
-                for error in attempts.errors:
-                    self._waiting.pop(error.event.index, None)
-            if key := self._again.pop(event.call_id, None):
-                self._recover(key)
-        if event.type != "model.response" or b"error" not in event.raw:
-            return []
-        for tool, text in message.response_errors(_body(event)):
-            key = ("tool", tool) if tool else request and _request_key(request)
-            return self._keep(Error(event, "response", compact(text), tool, None, key))
-        return []
+            request = self._open.pop(event.call_id, None)
+            key = self._again.pop(event.call_id, None)
+            for error in self._retries.answered(event.call_id):
+                self._waiting.pop(error.event.index, None)
+        found: list[Error] = []
+        if event.type == "model.response" and _MAY_HOLD_RESULTS(event.raw):
+            body = _body(event)
+            if text := message.error_body(body):
+                key = None
+                request_key = _request_key(request) if request else None
+                found += self._keep(Error(event, "response", compact(text), None, None, request_key))
+            for tool, failure in message.server_tool_results(body):
+                if failure is None:
+                    self._recover(("tool", tool))
+                else:
+                    found += self._keep(Error(event, "response", compact(failure), tool, None, ("tool", tool)))
+        if key is not None:
+            self._recover(key)
+        return found[:1]
 
     def _tool_called(self, event: Event) -> list[Error]:
-        if event.call_id:
+        if event.call_id and self._next_seq is not None:  # else nobody asks what the run broke off in
             self._open[event.call_id] = event
         return []
 
@@ -269,19 +233,15 @@ _JUDGES: dict[str, Callable[[RunErrors, Event], list[Error]]] = {
 }
 
 
-class _RequestKey(bytes):
-    """Equal for requests with the same URL and body."""
+def _order(error: Error) -> tuple[bool, int]:
+    """What a run broke off in began early, but failed last."""
+    return error.kind == ORPHAN, error.event.index
 
 
-def _request_key(request: Event) -> _RequestKey:
-    body = request.payload.get("body")
-    return _RequestKey(line.dump([request.payload.get("url"), body]))
-
-
-def _may_be_retried(kind: str, status: Any) -> bool:
-    if kind == "http":
-        return isinstance(status, int) and (status in _RETRIED_STATUSES or status >= 500)
-    return kind in ("connection", "timeout")
+def _request_key(request: Event) -> tuple[str, bytes]:
+    """Equal for requests with the same URL and body: a digest, bodies are large."""
+    sent = line.dump([request.payload.get("url"), request.payload.get("body")])
+    return "request", blake2b(sent, digest_size=16).digest()
 
 
 def _body(event: Event) -> Mapping[str, Any]:
@@ -296,11 +256,15 @@ def _stated_error(event: Event) -> Error | None:
     fields = event.payload if event.own else event.fields
     said = next((fields[key] for key in _SAID_IN if isinstance(fields.get(key), str)), None)
     stated, level = fields.get("error"), fields.get("level", fields.get("severity"))
-    if stated and not (event.own and isinstance(stated, float)):  # an error rate is none
+    if stated and not (event.own and isinstance(stated, int | float)):  # an agent's own numbers may mean anything
         return Error(event, "error", compact(message.error_text(stated)), event.tool_name, False)
     if fields.get("is_error") is True:
         return Error(event, "error", compact(said or "is_error"), event.tool_name, False)
-    if level.lower() in _BAD_LEVELS if isinstance(level, str) else isinstance(level, int) and level >= 50:
+    if isinstance(level, str):
+        bad = level.lower() in _BAD_LEVELS
+    else:
+        bad = isinstance(level, int) and level >= 50 and not event.own  # pino, bunyan
+    if bad:
         return Error(event, "log", compact(said or f"level {level}"), event.tool_name, False)
     inner = fields.get("message")  # of a transcript: results of tools are messages there
     for block in message.blocks(inner.get("content")) if isinstance(inner, Mapping) else ():

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from itertools import islice
 
 from trace_cli.event import Event
-from trace_cli.run_errors import Error
+from trace_cli.retries import Error
 from trace_cli.verdicts import with_errors
 
 

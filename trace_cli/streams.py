@@ -1,5 +1,6 @@
 """Bytes in and out: the only place that opens, reads, decompresses, follows or writes."""
 
+import errno
 import io
 import os
 import select
@@ -137,7 +138,7 @@ class _Rejoined(io.RawIOBase):
 
 
 def _decompress(kind: str, file: io.RawIOBase) -> _Raw:
-    packed = io.BufferedReader(file, BLOCK)
+    packed = cast(BinaryIO, file)  # unbuffered: what came is unpacked before waiting for more
     if kind == "gzip":
         import gzip
 
@@ -157,7 +158,7 @@ def _decompress(kind: str, file: io.RawIOBase) -> _Raw:
             from backports import zstd
     except ImportError:
         raise OSError(
-            "zstd-compressed; pip install 'agent-replay-trace[zstd]', or: zstd -dc FILE | trace …"
+            errno.ENOTSUP, "zstd-compressed; pip install 'agent-replay-trace[zstd]', or: zstd -dc FILE | trace …"
         ) from None
     return cast(_Raw, zstd.ZstdFile(packed))
 

@@ -39,7 +39,8 @@ def _summary_of_response(event: Event) -> str:
 
 def _said(body: Mapping[str, Any]) -> list[str]:
     """The errors, tool calls and text of a model's message."""
-    failed = [f"✗ {tool + ': ' if tool else ''}{compact(text)}" for tool, text in message.response_errors(body)]
+    failed = [f"✗ {compact(error)}"] if (error := message.error_body(body)) else []
+    failed += [f"✗ {tool}: {compact(error)}" for tool, error in message.server_tool_results(body) if error]
     calls = [f"{name}({compact(args)})" for name, args in message.tool_calls(body)]
     return [part for part in (*failed, *calls, compact(message.answer(body))) if part]
 

@@ -56,23 +56,25 @@ def anchors_at(events: Iterable[Event], at: str) -> list[Anchor]:
     return list(found.values())
 
 
-def locate(events: Iterable[Event], wanted: Iterable[Event]) -> tuple[list[Anchor], list[Event]]:
+def locate(
+    events: Iterable[Event], wanted: Iterable[Event], named: bool = True
+) -> tuple[list[Anchor], list[Event]]:
     """Where the `wanted` events stand among `events`, and those that are not there.
 
     An event in our own format is known by its run and seq, at its `_src` if it is there, else wherever it is;
-    any other by the place alone.
+    any other by its place and its bytes. Unless `named`, the file's name does not matter.
     """
     wanted = list(wanted)
     places: dict[object, list[int]] = defaultdict(list)
     for number, event in enumerate(wanted):
-        for key in {_identity(event), _place(event)} - {None}:
+        for key in (_identity(event), _place(event.src["file"] if named else None, event.src["offset"])):
             places[key].append(number)
     exact: dict[int, Anchor] = {}
     elsewhere: dict[int, Anchor] = {}
     for event in events:
-        identity, place = _identity(event), ("at", event.file, event.offset)
+        identity, place = _identity(event), _place(event.file if named else None, event.offset)
         for number in places.get(place, ()):
-            if _identity(wanted[number]) in (identity, None):
+            if _identity(wanted[number]) == identity and (identity or _same_but_spliced(wanted[number], event)):
                 exact.setdefault(number, anchor(event))
         for number in places.get(identity, ()) if identity else ():
             elsewhere.setdefault(number, anchor(event))
@@ -84,9 +86,12 @@ def _identity(event: Event) -> object:
     return ("is", event.run_id, event.seq) if event.run_id is not None and event.seq is not None else None
 
 
-def _place(event: Event) -> object:
-    src = event.src
-    return ("at", src["file"], src.get("offset"))
+def _place(file: str | None, offset: int) -> object:
+    return ("at", file, offset)
+
+
+def _same_but_spliced(anchor: Event, event: Event) -> bool:
+    return anchor.raw.startswith(event.raw.rstrip()[:-1])
 
 
 def before(events: Iterable[Event], anchors: Iterable[Anchor], size: Size) -> Iterator[Event]:
@@ -97,7 +102,10 @@ def before(events: Iterable[Event], anchors: Iterable[Anchor], size: Size) -> It
     ahead = _by_run(anchors)
     if size.count is None:
         for event in events:
-            if any(event.index < each.index and _near(event, each, size) for each in ahead.get(event.run, ())):
+            there = ahead.get(event.run)
+            while there and there[0].index <= event.index:
+                there.popleft()
+            if there and any(_near(event, each, size) for each in there):
                 yield event
         return
     found: list[Event] = []
@@ -114,6 +122,8 @@ def before(events: Iterable[Event], anchors: Iterable[Anchor], size: Size) -> It
             pass_anchors(event.run, event.index)
             if ahead[event.run]:
                 recent[event.run].append(event)
+            elif not any(ahead.values()):  # the rest is behind them all
+                break
     for run in ahead:
         pass_anchors(run, float("inf"))
     yield from sorted(found, key=lambda event: event.index)
@@ -136,6 +146,8 @@ def after(events: Iterable[Event], anchors: Iterable[Anchor], size: Size) -> Ite
         if left[event.run] > 0:
             left[event.run] -= 1
             yield event
+        elif not any(left.values()) and not any(behind.values()):  # nothing more is wanted
+            break
 
 
 def _by_run(anchors: Iterable[Anchor]) -> dict[object, deque[Anchor]]:

@@ -1,6 +1,8 @@
 """What counts as an error of a run, and what recovers it: by example, where a golden run would be clumsy."""
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -175,8 +177,76 @@ def test_a_run_that_was_not_read_whole_has_no_orphan() -> None:
     assert list(first_errors(trace(END, asks("a"), calls("1"))[1:])) == []
 
 
-def test_a_run_without_an_end_broke_off_behind_its_last_event() -> None:
-    assert first(asks("a"), answers("a"), calls("1"), returns("1")) == (3, "unfinished", False)
+def test_a_run_that_broke_off_between_its_calls_is_told_of() -> None:
+    unended: list[run_errors.RunErrors] = []
+    events = trace(("run.started", None, {"name": "report"}), calls("1"), returns("1"))
+    assert list(first_errors(events, unended=unended.append)) == []
+    assert [run.name for run in unended] == ["report"]
+    list(first_errors(events[1:], unended=unended.append))  # not read from its start
+    list(first_errors(trace(calls("1"), returns("1"), END), unended=unended.append))
+    assert len(unended) == 1
+
+
+def test_an_open_call_does_not_hide_what_failed_inside_it() -> None:
+    assert first(calls("1", "research"), calls("2"), returns("2", error="boom")) == (2, "tool", False)
+
+
+def test_calls_with_the_same_request_are_retried_side_by_side() -> None:
+    rows = [asks("a1"), asks("b1"), fails("a1"), fails("b1"), asks("a2", 2), fails("a2"), asks("b2", 2)]
+    assert first(*rows, asks("a3", 3), answers("a3"), answers("b2"), END) is None
+
+
+def test_an_sdk_that_is_told_not_to_try_again_does_not() -> None:
+    kind, call, payload = fails("a", 529)
+    rows = asks("a"), (kind, call, payload | {"headers": {"x-should-retry": "false"}}), ("note", None, {})
+    assert [event.index for event, _ in islice(with_errors(trace(*rows), others=False), 1)] == [1]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({}, 12), ({"retry-after": "30"}, 34), ({"retry-after": "3"}, 12)]
+)
+def test_a_retry_is_awaited_as_long_as_sdks_wait(headers: dict[str, str], seconds: float) -> None:
+    kind, call, payload = fails("a")
+    late = trace(asks("a"), (kind, call, payload | {"headers": headers}), ("note", None, {}), ("note", None, {}))
+    late[2].time = (late[1].time or 0) + seconds - 1
+    late[3].time = (late[1].time or 0) + seconds + 1
+    assert list(with_errors(late[:3], others=True))[2][1] is None
+    awaited = with_errors(iter_then_fail(late), others=False)
+    assert next(iter(awaited))[0].index == 1
+
+
+def iter_then_fail(events: list[Event]) -> Iterator[Event]:
+    yield from events
+    raise AssertionError("the error was to come before the end")
+
+
+def test_a_server_tool_recovers_when_it_later_works() -> None:
+    use = {"type": "server_tool_use", "id": "s", "name": "web_search"}
+    failed = {
+        "type": "web_search_tool_result",
+        "tool_use_id": "s",
+        "content": {"type": "web_search_tool_result_error"},
+    }
+    worked = {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}
+    rows = answers("a", {"content": [use, failed]}), answers("b", {"content": [use, worked]}), END
+    assert first(*rows) == (0, "response", True)
+
+
+def test_an_error_for_a_body_recovers_nothing() -> None:
+    rows = asks("a"), fails("a", 400), asks("b"), answers("b", {"type": "error", "error": {"message": "no"}}), END
+    assert first(*rows) == (1, "http", False)
+
+
+def test_what_a_thread_adds_behind_the_end_counts() -> None:
+    assert first(calls("1"), END, returns("1", error="late")) == (2, "tool", False)
+
+
+def test_a_judgement_in_the_line_stays() -> None:
+    [event] = trace(returns("1", error="no"))
+    raw = line.splice(
+        event.raw, _error={"kind": "tool", "message": "no", "tool_name": "search", "recovered": True}
+    )
+    assert list(first_errors([Event(raw, line.head(raw))], unrecovered=True)) == []
 
 
 def test_what_a_run_broke_off_in_is_no_error_among_all() -> None:

@@ -14,10 +14,9 @@ Examples:
   trace before --at last -n 3 <run.jsonl
 """
 
-from trace_cli import params, render, window
-from trace_cli.around import Around
-from trace_cli.selection import Selection
-from trace_cli.view import View
+from typing import Any
+
+from trace_cli import around, params, window
 
 
 @params.command(__doc__)
@@ -25,18 +24,5 @@ from trace_cli.view import View
 @params.around
 @params.selecting
 @params.viewing
-def command(
-    files: tuple[str, ...],
-    at: str | None,
-    size: window.Size,
-    selection: Selection,
-    view: View,
-    strict: bool,
-) -> int:
-    question = Around("before", files, at, strict)
-    found = 0
-    with render.results(view, files) as results:
-        for event in question.events(window.before, size, selection):
-            results.event(event, src=True)
-            found += 1
-    return question.status(found)
+def command(**asked: Any) -> int:
+    return around.answer("before", window.before, **asked)
