@@ -107,8 +107,10 @@ def may_follow(error: Mapping[str, Any], status: Any, headers: Any) -> bool:
 
 
 def patience(event: Event) -> float:
-    """Seconds after which an SDK has made another attempt, if it makes one: what the API asked for, up to a minute,
-    else 8 at most; and some for the request to be made."""
+    """Seconds after which an SDK has made another attempt, if it makes one.
+
+    SDKs wait for 8 at most, or for what the API asked, up to a minute; and it takes some to send.
+    """
     headers = event.payload.get("headers")
     asked = headers.get("retry-after") if isinstance(headers, Mapping) else None
     try:
