@@ -2,8 +2,11 @@
 
 import os
 import stat
+import time
 from collections.abc import Callable
 from typing import Protocol
+
+LOOKS, LOOK_AGAIN = 5, 0.001  # times, seconds
 
 
 class Output(Protocol):
@@ -71,7 +74,20 @@ class File:
         self._fd = os.open(self.name, flags, 0o600)
         status = os.fstat(self._fd)
         self._inode = (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
-        self._torn = self._inode is not None and status.st_size > 0 and self._last_byte() != b"\n"
+        self._torn = self._inode is not None and self._ends_torn()
+
+    def _ends_torn(self) -> bool:
+        """Whether the file ends without a newline, and not because another process is writing at this moment."""
+        size = -1
+        for _ in range(LOOKS):
+            now = os.fstat(self._fd).st_size
+            if now == 0 or self._last_byte() == b"\n":
+                return False
+            if now == size:
+                return True
+            size = now
+            time.sleep(LOOK_AGAIN)
+        return True
 
     def _last_byte(self) -> bytes:
         try:
