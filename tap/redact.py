@@ -54,7 +54,7 @@ _MANY_RUNS = 200
 _START = rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2}))"
 _SHAPES = re.compile(
     rb"sk-ant-[\w.-]{8,}"  # Anthropic
-    rb"|" + _START + rb"(?:sk-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{17,}"  # OpenAI and many that imitate it
+    rb"|" + _START + rb"(?:sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{17,}"  # OpenAI and many that imitate it
     rb"|(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}"  # AWS
     rb"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,}"  # GitHub
     rb"|glpat-[A-Za-z0-9_.-]{20,}"  # GitLab
@@ -65,7 +65,7 @@ _SHAPES = re.compile(
     rb"|hf_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{20,}|tvly-[A-Za-z0-9_-]{20,}|fw_[A-Za-z0-9]{20,}"
     rb"|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{40,}|dop_v1_[a-f0-9]{40,}|shp[a-z]{2}_[a-fA-F0-9]{32}"
     rb"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"  # SendGrid
-    rb"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"  # JWT
+    rb"|eyJ[A-Za-z0-9_-]{8,1000}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}"  # JWT
     rb")"
 )
 # What follows the name of an HTTP authentication scheme.
@@ -109,13 +109,14 @@ _NAMES = (
 _KEY_END = re.compile(
     rb'"(?<=(?i:oken|cret|word|sswd|rase|_key|-key|ikey|skey|ekey|tkey|nkey|tion|okie|tial)")\s*:\s*"'
 )
-_KEY_BEFORE = re.compile(rb'"[\w.-]*' + _NAMES + rb"\Z", re.IGNORECASE)
+_NAME = re.compile(rb"[\w.-]*" + _NAMES, re.IGNORECASE)
 _MAX_NAME = 100
 _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
 # The same inside a string that holds JSON itself, to any depth. A quote that is JSON there has a number of
 # backslashes before it that the depth gives: \1, k of them. A backslash of the value takes 2(k + 1), and a quote
 # inside the value k + 1 more than one that ends it.
-_NESTED_KEY_END = re.compile(rb'(\\+)"\s*:\s*\1"')
+# A run of backslashes is taken from its beginning and whole, or a long one would be walked once for each of them.
+_NESTED_KEY_END = re.compile(rb'(?<!\\)(\\++)"\s*:\s*\1"')
 _NESTED = re.compile(
     rb'(\\+)"\s*:\s*\1"'
     rb'((?:[^"\\]|\\++[^"\\]|(?:\1\\\1\\)*+\1\\\1")*+(?:(?:\1\\\1\\)*+(?=\1")|(?:\\\\)*+(?=")))'
@@ -138,7 +139,8 @@ def _named(raw: bytes) -> Iterator[Span]:
 
 
 def _is_name(raw: bytes, end: int) -> bool:
-    return _KEY_BEFORE.search(raw, max(0, end - _MAX_NAME), end) is not None
+    quote = raw.rfind(b'"', max(0, end - _MAX_NAME), end)
+    return quote >= 0 and _NAME.fullmatch(raw, quote + 1, end) is not None
 
 
 # --- other shapes ----------------------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ def _is_name(raw: bytes, end: int) -> bool:
 # Line ends inside JSON are escapes, once or several times over.
 _PEM = rb"(?:[A-Za-z0-9+/=:,.() -]|\\+[nrt]|\\+/|\\+u[0-9a-fA-F]{4})"
 _PRIVATE_KEY = re.compile(
-    rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
+    rb"-----BEGIN [A-Z0-9 ]{0,50}PRIVATE KEY(?: BLOCK)?-----"
     rb"(?:" + _PEM + rb"*?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|" + _PEM + rb"*+)"
 )
 # What stands before the @ of a URL, looked for backwards from it.
@@ -168,7 +170,7 @@ def _others(raw: bytes) -> Iterator[Span]:
 # --- all of it -------------------------------------------------------------------------------------------------
 
 # Escapes of characters that need none. Spelled so, a key would be seen by no pattern.
-_SPELLED = re.compile(rb"\\+u00([2-7][0-9a-fA-F])")
+_SPELLED = re.compile(rb"(?<!\\)\\++u00([2-7][0-9a-fA-F])")
 
 
 def default(raw: bytes) -> bytes:

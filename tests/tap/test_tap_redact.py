@@ -2,6 +2,7 @@
 
 import json
 import string
+import time
 from typing import Any
 
 import pytest
@@ -189,3 +190,70 @@ def test_json_inside_a_string_that_was_cut_off(tail: str) -> None:
     cut = '{"password":"hunter2' + tail
     hidden = json.loads(redact.default(json.dumps({"arguments": cut, "z": 1}).encode()))
     assert hidden == {"arguments": f'{{"password":"{GONE}', "z": 1}
+
+
+# What is repeated here is what a pattern begins, ends or repeats with, so that it could be tried again from every
+# place of it.
+HOSTILE = {
+    **{
+        f"only {piece!r}": piece
+        for piece in ("\\", '"', "@", "/", "-", "_", ".", "=", "x", "A", "9", " ", ":", "\n")
+    },
+    **{
+        f"many {piece!r}": piece
+        for piece in ("sk-", "eyJ.", "-eyJaaaaaaaa", "eyJaaaaaaaa.", "-SG.aaaaaaaaaaaaaaaa")
+    },
+    **{
+        f"many {piece!r}": piece
+        for piece in ("sk-ant-", "sk-ant-aaaaaaa", "-AKIA", "ghp_", "-github_pat_", "xoxb-")
+    },
+    **{f"many {piece!r}": piece for piece in ("Bearer ", "Basic ", "Bearer aaaaaaaaaaaaaaaaaaaaaaaa=", "BEARER/")},
+    **{
+        f"many {piece!r}": piece
+        for piece in ("://", "://a:", "://a:b@", "a@b", "?key=", "&token", "?token=&", ";")
+    },
+    **{f"many {piece!r}": piece for piece in ("-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "PRIVATE KEY")},
+    **{
+        f"many {piece!r}": piece
+        for piece in ("-----BEGIN PRIVATE KEY----- <", "-----END ", "-----BEGIN A PRIVATE KEY")
+    },
+    **{
+        f"many {piece!r}": piece
+        for piece in ('password":"', '"password":"', '{"password":"x\\', "password='", "token=")
+    },
+    **{
+        f"many {piece!r}": piece
+        for piece in ('{"password":', '\\"', '\\\\"', '"name":"password","value":"', "password")
+    },
+    **{
+        f"many {piece!r}": piece
+        for piece in ('{\\"password\\":\\"', '\\\\\\"password\\\\\\":\\\\\\"', "\\u0041", "\\u00")
+    },
+    **{
+        f"many {piece!r}": piece
+        for piece in ("id_token", 'id_token":', "password = '\\'", '["password",', "sk-a1-")
+    },
+}
+
+
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize(
+    "before", ["", '{"password":"', "-----BEGIN PRIVATE KEY-----", "://u:", "password='", "sk-"]
+)
+def test_four_times_the_text_is_about_four_times_the_work(piece: str, before: str) -> None:
+    """Sixteen times would be the sign of a pattern that walks the same text from each of its places."""
+    repeated = before + piece * (32_000 // len(piece))
+    inside = json.dumps({"a": repeated}).encode()
+    nested = json.dumps({"a": json.dumps({"b": repeated})}).encode()
+    bare = repeated.encode()  # a body that is no JSON at all must not hang either
+
+    def spent(raw: bytes) -> float:
+        begun = time.thread_time()
+        redact.default(raw)
+        return time.thread_time() - begun
+
+    for raw in (inside, nested, bare):
+        # What is faster than this is no danger, and too short to compare.
+        if spent(raw) > 0.02:
+            ratios = (spent(raw) / spent(raw[: len(raw) // 4]) for _ in range(5))
+            assert any(ratio < 9 for ratio in ratios)
