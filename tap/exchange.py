@@ -147,7 +147,11 @@ def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[s
         "duration_ms": _ms(exchange.started, exchange.ended),
         "request_id": exchange.headers.get("request-id") or exchange.headers.get("x-request-id"),
     }
-    complete = stream.complete and error is None if stream is not None else exchange.whole
+    complete: bool | None = exchange.whole
+    if stream is not None:
+        complete = stream.complete and error is None
+        if not complete and error is None:
+            complete = None  # not kept to its end: nobody knows
     told = {"stream": exchange.streamed, "complete": complete}
     if error is None:
         return f"{exchange.family}.response", payload | told | timing
@@ -168,6 +172,8 @@ def _error(exchange: Exchange, stream: Assembled | None, body: bytes) -> dict[st
         if exchange.failure[0] == "cancelled" and _has_all(exchange):
             return None
         return dict(zip(("kind", "type", "message"), exchange.failure, strict=True))
+    if exchange.whole and exchange.kept < exchange.size:
+        return None  # the body came to its end; there was no room to keep all of it
     if stream is not None:
         return {
             "kind": "stream",

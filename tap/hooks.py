@@ -5,7 +5,8 @@ import os
 import sys
 import threading
 import weakref
-from types import TracebackType
+from collections.abc import Callable
+from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import guard
@@ -18,63 +19,85 @@ if TYPE_CHECKING:
 _open: set["Tap"] = set()
 # Every tap, closed or not, for the child of a fork.
 _all: "weakref.WeakSet[Tap]" = weakref.WeakSet()
+_finalized: set[tuple["Tap", int]] = set()
 _installed = False
-_last_excepthook: Any = None
-_last_thread_hook: Any = None
-_last_exit: Any = None
 _leaving: SystemExit | None = None  # what the agent said to sys.exit, until it is seen to go on
+
+
+class _Hook:
+    """A function of Python's that ours stands before, from the first open tap to the last.
+
+    It is put in once. An agent's own hook may stand before it by now and call it: put in again, the two would call
+    each other for ever.
+    """
+
+    def __init__(self, module: ModuleType, name: str, function: Callable[..., Any]) -> None:
+        self.previous: Any = None
+        self._module = module
+        self._name = name
+        self._function = function
+
+    def put_in(self) -> None:
+        if self.previous is None:
+            self.previous = getattr(self._module, self._name)
+            setattr(self._module, self._name, self._function)
+
+    def take_out(self) -> None:
+        """Put back what stood there before, unless the agent has set something else since."""
+        if getattr(self._module, self._name) is self._function:
+            setattr(self._module, self._name, self.previous)
+            self.previous = None
 
 
 def add(tap: "Tap") -> None:
     """Watch over `tap` until it is closed."""
-    global _installed, _last_excepthook, _last_thread_hook, _last_exit
+    global _installed
     _open.add(tap)
     _all.add(tap)
     if not _installed:
         _installed = True
         atexit.register(_at_exit)
         os.register_at_fork(after_in_child=_after_fork)
-    # Chained, not replaced. A hook that the agent sets later decides itself whether this one is called; if it is
-    # not, the exception is found at exit, where Python leaves it.
-    if sys.excepthook is not _excepthook:
-        _last_excepthook, sys.excepthook = sys.excepthook, _excepthook
-    if threading.excepthook is not _thread_hook:
-        _last_thread_hook, threading.excepthook = threading.excepthook, _thread_hook
-    # No hook of Python's is called for SystemExit, and at exit nothing tells the status.
-    if sys.exit is not _exit:
-        _last_exit, sys.exit = sys.exit, _exit
+    for hook in _HOOKS:
+        hook.put_in()
 
 
 def remove(tap: "Tap") -> None:
-    """Forget a closed tap; with the last one the agent's hooks are put back, unless it has set others since."""
+    """Forget a closed tap; with the last one the hooks are taken out."""
     _open.discard(tap)
+    _finalized.difference_update([key for key in _finalized if key[0] is tap])
     if not _open:
-        if sys.excepthook is _excepthook:
-            sys.excepthook = _last_excepthook
-        if threading.excepthook is _thread_hook:
-            threading.excepthook = _last_thread_hook
-        if sys.exit is _exit:
-            sys.exit = _last_exit
+        for hook in _HOOKS:
+            hook.take_out()
 
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     for tap in list(_open):
         guard.attempt(tap.end_run_uncaught, error)
-    _last_excepthook(kind, error, trace)
+    _EXCEPTION.previous(kind, error, trace)
 
 
 def _thread_hook(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):  # that ends a thread, quietly
         for tap in list(_open):
             guard.attempt(tap.thread_failed, args.exc_value)
-    _last_thread_hook(args)
+    _THREAD.previous(args)
 
 
 def _exit(status: Any = None, /) -> Any:
     global _leaving
     if threading.current_thread() is threading.main_thread():
         _leaving = SystemExit(status)
-    return _last_exit(status)  # which returns only where the agent has put something else there
+    return _EXIT.previous(status)
+
+
+# Chained, not replaced. A hook that the agent sets later decides itself whether ours is called; if it is not, the
+# exception is found at exit, where Python leaves it. For SystemExit Python calls no hook, and at exit nothing
+# tells the status.
+_EXCEPTION = _Hook(sys, "excepthook", _excepthook)
+_THREAD = _Hook(threading, "excepthook", _thread_hook)
+_EXIT = _Hook(sys, "exit", _exit)
+_HOOKS = (_EXCEPTION, _THREAD, _EXIT)
 
 
 def goes_on() -> None:
@@ -105,4 +128,7 @@ def before_multiprocessing_exit(tap: "Tap") -> None:
     process = sys.modules.get("multiprocessing.process")
     util = sys.modules.get("multiprocessing.util")
     if process is not None and util is not None and process.parent_process() is not None:
-        util.Finalize(None, guard.attempt, args=(tap.close,), exitpriority=1)
+        key = (tap, os.getpid())
+        if key not in _finalized:
+            _finalized.add(key)
+            util.Finalize(None, guard.attempt, args=(tap.close,), exitpriority=1)

@@ -32,8 +32,9 @@ class Run:
         self.seq = 0
         self.dropped = 0
         self.announced = False
+        self.announcing: set[int] = set()  # threads that are making its run.started
         self.ended = False
-        self.failure: BaseException | None = None
+        self.failure: dict[str, Any] | None = None  # `error` and `exception` of what it ended with, or will
         self.lock = threading.Lock()
 
     def opening(self, version: str) -> dict[str, Any]:
@@ -53,11 +54,9 @@ class Run:
 
     def closing(self) -> dict[str, Any]:
         """Return the payload of `run.ended`, but for the counts that only the sink knows."""
-        failure = self.failure
         return {
-            "status": "ok" if failure is None else "error",
-            "error": None if failure is None else error_text(failure),
-            "exception": None if failure is None else exception(failure),
+            "status": "ok" if self.failure is None else "error",
+            **(self.failure or {"error": None, "exception": None}),
             "duration_ms": round((time.perf_counter() - self.started) * 1000, 3),
         }
 
@@ -75,6 +74,11 @@ def exception(error: BaseException) -> dict[str, Any]:
     return {"type": type(error).__qualname__, "traceback": "".join(lines)}
 
 
+def told(error: BaseException) -> dict[str, Any]:
+    """Return `error` and `exception` of an event that ended in an exception, without holding on to its frames."""
+    return {"error": error_text(error), "exception": exception(error)}
+
+
 def is_failure(error: BaseException | None) -> bool:
     """Say whether leaving a block with `error` is a failure: `sys.exit(0)` and closing a generator are none."""
     if isinstance(error, SystemExit):
@@ -89,6 +93,7 @@ class Active:
         self.tap = tap
         self.run = run
         self.outer = outer
+        self.left = False
 
 
 _active: ContextVar[Active | None] = ContextVar("agenttap_run", default=None)
@@ -97,7 +102,8 @@ _active: ContextVar[Active | None] = ContextVar("agenttap_run", default=None)
 def active(tap: "Tap") -> Run | None:
     """Return the innermost run of `tap` that this thread or task is in."""
     here = _active.get()
-    while here is not None and here.tap is not tap:
+    # Of generators that take turns, one may end its run while the other's stands in the variable.
+    while here is not None and (here.left or here.tap is not tap):
         here = here.outer
     return None if here is None else here.run
 
@@ -110,6 +116,7 @@ class RunBlock:
         self._arguments = (run_id, name, metadata)
         self._run: Run | None = None
         self._token: Token[Active | None] | None = None
+        self._active: Active | None = None
 
     @property
     def run_id(self) -> str | None:
@@ -118,7 +125,8 @@ class RunBlock:
 
     def __enter__(self) -> Self:
         self._run = Run(*self._arguments, self._tap.parent_run_id())
-        self._token = _active.set(Active(self._tap, self._run, _active.get()))
+        self._active = Active(self._tap, self._run, _active.get())
+        self._token = _active.set(self._active)
         guard.attempt(self._tap.announce, self._run)
         return self
 
@@ -128,9 +136,11 @@ class RunBlock:
         if self._run is not None:
             run = self._tap.heir(self._run)
             guard.attempt(self._tap.end_run, run, error if is_failure(error) else None)
-        if self._token is not None:
-            # A generator may be closed in another context than it was started in.
-            guard.attempt(_active.reset, self._token, quiet=True)
+        if self._active is not None and self._token is not None:
+            self._active.left = True
+            if _active.get() is self._active:
+                # A generator may be closed in another context than it was started in.
+                guard.attempt(_active.reset, self._token, quiet=True)
             self._token = None
 
     async def __aenter__(self) -> Self:

@@ -1,6 +1,7 @@
 """Tap: the front door. Everything that an agent calls is here."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -10,7 +11,7 @@ from . import clients, event, guard, hooks, step
 from . import redact as redaction
 from .jsonable import dumps
 from .output import Callback, File, Output
-from .run import Run, RunBlock, active, error_text, exception, is_failure
+from .run import Run, RunBlock, active, is_failure, told
 from .sink import DRAIN, Record, Sink
 from .tools import Call, Calls, ToolBlock, recorded
 from .transport import Flight
@@ -24,7 +25,7 @@ OUTPUT_VARIABLE = "AGENTTAP_OUTPUT"
 PARENT_VARIABLE = "AGENTTAP_PARENT_RUN_ID"
 DISABLED_VARIABLE = "AGENTTAP_DISABLED"
 _STILL_IN_FLIGHT = ("cancelled", "Closed", "the tap was closed while the response was still coming")
-_BEGINNINGS = {"run.started", "step.started", "model.request", "http.request", "tool.called"}
+_BEGINNINGS = {"step.started", "model.request", "http.request", "tool.called"}
 _HEAD = 200  # bytes that a head takes, about
 _SMALL = 4096  # bytes; what is kept of a payload that is too large
 
@@ -129,12 +130,13 @@ class Tap:
     ) -> RunBlock:
         """Return a context manager (`with` or `async with`) around one run: one task of an agent.
 
-        Whatever is recorded inside, in this thread or task and those it starts, belongs to that run. An exception
-        that leaves the block is the run's error, and goes on unchanged. The manager's `run_id` is the run's.
+        Whatever is recorded inside, in this thread or task and in the tasks that it starts, belongs to that run. A
+        new thread does so if it is started with `contextvars.copy_context().run`. An exception that leaves the
+        block is the run's error, and goes on unchanged. The manager's `run_id` is the run's.
         """
         return RunBlock(self, run_id, name, metadata)
 
-    def step(self, name: str, **attributes: Any) -> step.StepBlock:
+    def step(self, name: str, /, **attributes: Any) -> step.StepBlock:
         """Return a context manager (`with` or `async with`) around one step of a run; steps may be nested.
 
         Events inside name it in their `step_id`. An exception that leaves the block is the step's error.
@@ -196,7 +198,7 @@ class Tap:
     def parent_run_id(self) -> str | None:
         """Return what a new run names as its parent: the run around it, if there is one in this thread or task."""
         around = active(self)
-        return around.run_id if around is not None else os.environ.get(PARENT_VARIABLE) or None
+        return self.heir(around).run_id if around is not None else os.environ.get(PARENT_VARIABLE) or None
 
     def heir(self, run: Run) -> Run:
         """Return `run`, or in a forked child the run that stands for it there."""
@@ -210,14 +212,25 @@ class Tap:
 
     def announce(self, run: Run) -> None:
         """Write `run.started`, unless that is done. May raise."""
+        if run.announced or self.disabled or self.closed:
+            return
+        from . import __version__
+
+        # Made before the lock is taken: what the agent gave as metadata may be slow to show, or record something.
+        me = threading.get_ident()
+        if me in run.announcing:
+            return
+        run.announcing.add(me)
+        try:
+            opening = self._record_of(run, "run.started", run.opening(__version__))
+        finally:
+            run.announcing.discard(me)
         # With a limit: a signal handler may have interrupted this very block.
-        if run.announced or not run.lock.acquire(timeout=0.05):
+        if not run.lock.acquire(timeout=0.05):
             return
         try:
             if not run.announced:
-                from . import __version__
-
-                self.put(run, "run.started", run.opening(__version__))
+                self.sink.put(opening)
                 run.announced = True
                 hooks.before_multiprocessing_exit(self)
         finally:
@@ -228,7 +241,7 @@ class Tap:
         if run.ended or not run.announced:
             return
         run.ended = True
-        run.failure = error or run.failure
+        run.failure = told(error) if error else run.failure
         self.put(run, "run.ended", run.closing(), counts=True)
 
     def end_run_uncaught(self, error: BaseException) -> None:
@@ -240,7 +253,7 @@ class Tap:
     def thread_failed(self, error: BaseException) -> None:
         """Note that a thread died of an exception: the default run did not go well, though it goes on."""
         run = self._base()
-        run.failure = run.failure or error
+        run.failure = run.failure or told(error)
 
     def after_fork(self) -> None:
         """Become the tap of a forked child: nothing of its parent's is written here."""
@@ -274,17 +287,10 @@ class Tap:
         """Record one event. May raise, when the payload or the environment is stranger than was thought of."""
         if self._off():
             return
-        if type != "run.started":
-            self.announce(run)
+        self.announce(run)
         if type in _BEGINNINGS:
             hooks.goes_on()
-        safe_type = event.safe(type)
-        safe_id = None if call_id is None else event.safe(call_id)
-        original = {k: v for k, v, s in (("type", type, safe_type), ("call_id", call_id, safe_id)) if v != s}
-        if type == "run.started" and run.given_id is not None and run.given_id != run.run_id:
-            original["run_id"] = run.given_id
-        raw = self._encode(payload | {"original": original} if original else payload)
-        self.sink.put(Record(run, safe_type, safe_id, step_id, raw, len(raw) + _HEAD, counts=counts))
+        self.sink.put(self._record_of(run, type, payload, call_id, step_id, counts))
 
     def put_later(
         self,
@@ -309,6 +315,23 @@ class Tap:
             )
 
     # --- inside ------------------------------------------------------------------------------------------------
+
+    def _record_of(
+        self,
+        run: Run,
+        type: str,
+        payload: dict[str, Any],
+        call_id: str | None = None,
+        step_id: str | None = None,
+        counts: bool = False,
+    ) -> Record:
+        safe_type = event.safe(type)
+        safe_id = None if call_id is None else event.safe(call_id)
+        original = {k: v for k, v, s in (("type", type, safe_type), ("call_id", call_id, safe_id)) if v != s}
+        if type == "run.started" and run.given_id is not None and run.given_id != run.run_id:
+            original["run_id"] = run.given_id
+        raw = self._encode(payload | {"original": original} if original else payload)
+        return Record(run, safe_type, safe_id, step_id, raw, len(raw) + _HEAD, counts=counts)
 
     def _base(self) -> Run:
         return self.heir(self._default)
@@ -337,9 +360,13 @@ class Tap:
         self.put(self.current_run(), type, payload, None, self.current_step())
 
     def _tool_called(self, tool_name: str, args: object, call_id: str) -> None:
+        if self._off():
+            return
         run = self.current_run()
-        self._calls.add(Call(tool_name, call_id, run))
+        call = Call(tool_name, call_id, run)
+        self._calls.add(call)
         self.put(run, "tool.called", {"tool_name": tool_name, "args": args}, call_id, self.current_step())
+        call.started = time.perf_counter()  # what recording took is no part of it
 
     def _tool_result(self, tool_name: str, result: object, error: object, call_id: str | None) -> None:
         call_id = None if call_id is None else guard.text(call_id)
@@ -348,8 +375,11 @@ class Tap:
         payload = {
             "tool_name": tool_name,
             "result": result,
-            "error": error_text(raised) if raised else error if error is None else guard.text(error),
-            "exception": exception(raised) if raised else None,
+            **(
+                told(raised)
+                if raised
+                else {"error": None if error is None else guard.text(error), "exception": None}
+            ),
             "duration_ms": round((time.perf_counter() - call.started) * 1000, 3) if call else None,
         }
         run = self.heir(call.run) if call else self.current_run()

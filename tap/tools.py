@@ -2,9 +2,8 @@
 
 import functools
 import inspect
-import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from .tap import Tap
 
 MAX_OPEN = 10_000  # calls whose result never came; past it the oldest are forgotten
+MAX_MADE = 64  # open calls that one thread or task remembers as its own
 MAX_ITEMS = 1_000  # results of a generator that are recorded
 
 
@@ -36,23 +36,26 @@ _made: ContextVar[tuple[Call, ...]] = ContextVar("agenttap_calls", default=())
 
 
 class Calls:
-    """The open calls of one tap."""
+    """The open calls of one tap.
+
+    Without a lock, which a signal handler or a finaliser could find held by the very code that it interrupts: each
+    step is one operation of a dict, whole by itself.
+    """
 
     def __init__(self) -> None:
         self._open: dict[str, Call] = {}
-        self._lock = threading.Lock()
 
     def reset(self) -> None:
         """Start afresh in a forked child."""
-        self._lock = threading.Lock()
         self._open = {}
 
     def add(self, call: Call) -> None:
-        with self._lock:
-            self._open[call.call_id] = call
-            if len(self._open) > MAX_OPEN:
-                self._open.pop(next(iter(self._open)))
-        _made.set((*(made for made in _made.get() if made.open), call))
+        self._open[call.call_id] = call
+        if len(self._open) > MAX_OPEN:
+            for forgotten in list(self._open.values())[: MAX_OPEN // 10]:
+                self._close(forgotten)
+        still = [made for made in _made.get() if made.open]
+        _made.set((*still[-MAX_MADE + 1 :], call))
 
     def take(self, tool_name: str, call_id: str | None) -> Call | None:
         """Close and return the call that a result of this tool belongs to, or None if that cannot be told.
@@ -60,18 +63,20 @@ class Calls:
         It is the one with `call_id`; without an id, the latest open call of this tool in this thread or task;
         else the only open call of this tool anywhere.
         """
-        with self._lock:
-            call = self._open.get(call_id) if call_id is not None else self._latest(tool_name)
-            if call is not None:
-                call.open = False
-                del self._open[call.call_id]
-            return call
+        call = self._open.get(call_id) if call_id is not None else self._latest(tool_name)
+        if call is not None:
+            self._close(call)
+        return call
+
+    def _close(self, call: Call) -> None:
+        call.open = False
+        self._open.pop(call.call_id, None)
 
     def _latest(self, tool_name: str) -> Call | None:
         for made in reversed(_made.get()):
             if made.open and made.tool_name == tool_name and self._open.get(made.call_id) is made:
                 return made
-        same = [call for call in self._open.values() if call.tool_name == tool_name]
+        same = [call for call in list(self._open.values()) if call.tool_name == tool_name]
         return same[0] if len(same) == 1 else None
 
 
@@ -126,9 +131,15 @@ def recorded(tap: "Tap", function: Callable[..., Any], name: str | None) -> Call
                 items = call.result = _Items()
                 inner: AsyncGenerator[Any, Any] = function(*args, **kwargs)
                 try:
-                    async for item in inner:
+                    step = inner.__anext__()
+                    while (item := await _next(step)) is not _END:
                         items.add(item)
-                        yield item
+                        try:
+                            step = inner.asend((yield item))
+                        except GeneratorExit:
+                            raise
+                        except BaseException as exc:  # noqa: BLE001 - an athrow is the inner one's to answer
+                            step = inner.athrow(exc)
                 finally:
                     await inner.aclose()
 
@@ -157,6 +168,16 @@ def recorded(tap: "Tap", function: Callable[..., Any], name: str | None) -> Call
                 return call.result
 
     return wrapper
+
+
+_END = object()
+
+
+async def _next(step: Awaitable[Any]) -> Any:
+    try:
+        return await step
+    except StopAsyncIteration:
+        return _END
 
 
 def _named(signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Flight:
         self.exchange = Exchange(family, provider)
         payload = request_payload(self.exchange, request.method, str(request.url), request.headers, value)
         tap.put(self._run, f"{family}.request", payload, self._call_id, self._step_id)
+        self.exchange.started = event.clock()  # what recording took is no part of it
         tap.in_flight[self._call_id] = self
 
     def answered(self, response: Any) -> bool:
@@ -94,6 +95,7 @@ def failure(error: BaseException) -> tuple[str, str, str]:
     return kind, type(error).__name__, error_text(error)
 
 
+DROPPED = ("cancelled", "Dropped", "the client dropped the response before its end")
 CLOSED = ("cancelled", "Closed", "the client closed the response before its end")
 
 
@@ -146,6 +148,8 @@ class SyncTransport:
         return self._inner.__exit__(*args)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_inner":  # while it is copied
+            raise AttributeError(name)
         return getattr(self._inner, name)
 
 
@@ -176,6 +180,8 @@ class AsyncTransport:
         return await self._inner.__aexit__(*args)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "_inner":  # while it is copied
+            raise AttributeError(name)
         return getattr(self._inner, name)
 
 
@@ -213,7 +219,12 @@ class _SyncTee:
         finally:
             guard.attempt(self._flight.end, CLOSED)
 
+    def __del__(self) -> None:
+        guard.attempt(self._flight.end, DROPPED)
+
     def __getattr__(self, name: str) -> Any:
+        if name == "_inner":  # while it is copied
+            raise AttributeError(name)
         return getattr(self._inner, name)
 
 
@@ -244,5 +255,10 @@ class _AsyncTee:
         finally:
             guard.attempt(self._flight.end, CLOSED)
 
+    def __del__(self) -> None:
+        guard.attempt(self._flight.end, DROPPED)
+
     def __getattr__(self, name: str) -> Any:
+        if name == "_inner":  # while it is copied
+            raise AttributeError(name)
         return getattr(self._inner, name)

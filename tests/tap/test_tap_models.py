@@ -369,6 +369,32 @@ def test_leaving_a_stream_early(server: Server, client: anthropic.Anthropic, tap
     assert payload["body"]["content"] == [{"type": "text", "text": "Hello"}]
 
 
+def test_a_stream_that_there_was_no_room_for(
+    server: Server, client: anthropic.Anthropic, tap: Tap, trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.replies.append(stream(*STREAM))
+    with monkeypatch.context() as patch, tap.wrap(client).messages.stream(**ASK) as streamed:
+        patch.setattr(tap.sink, "hold", lambda size: False)
+        assert streamed.get_final_text() == "Hello there"
+    assert tap.flush()
+    payload = trace.one("model.response")
+    assert (payload["complete"], payload["body"]) == (None, None)
+    assert payload["body_bytes_left_out"] > 100
+
+
+def test_a_response_that_nobody_reads_or_closes(
+    server: Server, client: anthropic.Anthropic, tap: Tap, trace: Trace
+) -> None:
+    server.replies.append(stream(*STREAM[:4], threading.Event()))
+    http = tap.wrap(client)._client
+    response = http.send(http.build_request("POST", f"{server.url}/v1/messages", json=ASK), stream=True)
+    response.stream = None  # as when the last reference to it goes
+    gc.collect()
+    assert tap.flush()
+    assert trace.one("model.error")["error"]["type"] == "Dropped"
+    assert not tap.in_flight
+
+
 def test_an_async_stream_left_early(server: Server, tap: Tap, trace: Trace) -> None:
     gate = threading.Event()
     server.replies.append(stream(*STREAM[:4], gate))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,31 @@ def test_a_hook_that_the_agent_had_before(trace: Trace) -> None:
     text = "tap.close()\nimport sys; sys.excepthook = lambda *args: print('own hook')\ntap = Tap(PATH)\n1 / 0"
     assert program(text, trace).stdout == "own hook\n"
     assert trace.one("run.ended")["exception"]["type"] == "ZeroDivisionError"
+
+
+def test_a_hook_that_calls_ours_and_stands_before_it(trace: Trace) -> None:
+    text = """
+import sys, threading, unittest.mock
+for module, name in ((sys, "excepthook"), (threading, "excepthook"), (sys, "exit")):
+    def wrapped(*args, before=getattr(module, name), name=name):
+        print("own", name)
+        before(*args)
+    setattr(module, name, wrapped)
+other = Tap(PATH)  # a second tap, while the agent's own hooks stand before ours
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start(); thread.join()
+with unittest.mock.patch("sys.exit"):
+    Tap(PATH).close()
+try:
+    sys.exit(5)
+except SystemExit as error:
+    print("left with", error.code)
+1 / 0
+"""
+    done = program(text, trace)
+    assert done.stdout.split("\n")[:-1] == ["own excepthook", "own exit", "left with 5", "own excepthook"]
+    assert done.stderr.count("ZeroDivisionError") == 2
+    assert done.returncode == 1
 
 
 def test_hooks_are_put_back(trace: Trace) -> None:
@@ -440,3 +466,88 @@ def test_what_importing_brings_in() -> None:
         "trace_cli",
     }
     assert not unwanted & set(done.stdout.split())
+
+
+def test_the_start_comes_first_whatever_its_metadata_does(trace: Trace) -> None:
+    shown, go = threading.Event(), threading.Event()
+
+    class Slow:
+        def __repr__(self) -> str:
+            if threading.current_thread() is first:
+                shown.set()
+                go.wait(10)
+            return "slow"
+
+    tap = Tap(trace.path, metadata={"config": Slow()})
+    first = threading.Thread(target=tap.record, args=("first",))
+    first.start()
+    assert shown.wait(10)
+    tap.record("second")  # while the first thread is still making run.started
+    go.set()
+    first.join()
+    tap.close()
+    assert trace.types() == ["run.started", "second", "first", "run.ended"]
+    assert [event["seq"] for event in trace.events()] == [0, 1, 2, 3]
+
+
+def test_metadata_that_records_while_it_is_shown(trace: Trace) -> None:
+    class Recording:
+        def __repr__(self) -> str:
+            tap.record("shown")
+            return "config"
+
+    tap = Tap(trace.path, metadata={"config": Recording()})
+    tap.record("note")
+    tap.close()
+    assert set(trace.types()) == {"note", "run.ended", "run.started", "shown"}
+    assert len(trace.events("run.started")) == 1
+    assert [event["seq"] for event in trace.events()] == list(range(len(trace.events())))
+
+
+def test_generators_that_take_turns_leave_no_ended_run_behind(trace: Trace) -> None:
+    def work(name: str) -> Iterator[None]:
+        with tap.run(name):
+            yield
+            yield
+
+    with Tap(trace.path) as tap:
+        left, right = work("left"), work("right")
+        next(left)
+        next(right)
+        list(left)
+        tap.record("inside.right")
+        list(right)
+        tap.record("outside")
+    runs = {event["run_id"]: event["payload"]["name"] for event in trace.events("run.started")}
+    assert [runs[event["run_id"]] for event in trace.events("inside.right", "outside")] == ["right", None]
+
+
+def test_a_worker_of_many_runs_is_told_once_to_close(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    import multiprocessing.process
+    import multiprocessing.util
+
+    asked = []
+    monkeypatch.setattr(multiprocessing.process, "parent_process", lambda: object())
+    monkeypatch.setattr(multiprocessing.util, "Finalize", lambda *args, **more: asked.append(args))
+    with Tap(trace.path) as tap:
+        for _ in range(5):
+            with tap.run():
+                tap.record("note")
+    assert len(asked) == 1
+
+
+def test_a_signal_handler_may_record_at_any_moment(trace: Trace) -> None:
+    text = """
+import signal
+def handler(*args):
+    tap.record_tool_result("search", 1, call_id=tap.record_tool_call("search"))
+    signal.setitimer(signal.ITIMER_REAL, 0.0003)
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.0003)
+for n in range(2000):
+    call = tap.record_tool_call("other")
+    tap.record_tool_result("other")
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+"""
+    assert program(text, trace).returncode == 0
+    assert [event["seq"] for event in trace.events()] == list(range(len(trace.events())))

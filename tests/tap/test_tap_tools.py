@@ -3,12 +3,12 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from agenttap import Tap
+from agenttap import Tap, tools
 from conftest import Trace
 
 
@@ -258,6 +258,34 @@ def test_strange_things_do_not_raise(tap: Tap, trace: Trace) -> None:
 
 def test_open_calls_are_not_kept_for_ever(tap: Tap, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agenttap.tools.MAX_OPEN", 10)
+    monkeypatch.setattr("agenttap.tools.MAX_MADE", 4)
     for _ in range(25):
         tap.record_tool_call("a")
-    assert len(tap._calls._open) == 10
+    assert len(tap._calls._open) <= 10
+    assert len(tools._made.get()) <= 4
+
+
+def test_the_decorator_passes_on_what_an_async_generator_is_sent(tap: Tap, trace: Trace) -> None:
+    @tap.tool
+    async def echo() -> AsyncGenerator[object, object]:
+        got: object = None
+        while True:
+            try:
+                got = yield got
+            except KeyError as error:
+                got = error.args[0]
+
+    async def main() -> list[object]:
+        generator = echo()
+        found = [await anext(generator), await generator.asend(1), await generator.athrow(KeyError("thrown"))]
+        await generator.aclose()
+        return found
+
+    assert asyncio.run(main()) == [None, 1, "thrown"]
+    assert trace.one("tool.result")["result"] == [None, 1, "thrown"]
+
+
+def test_a_step_may_have_any_attribute(tap: Tap, trace: Trace) -> None:
+    with tap.step("retrieve", name="index", self=1):
+        pass
+    assert trace.events("step.started")[0]["payload"]["attributes"] == {"name": "index", "self": 1}
