@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from textwrap import wrap
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trace_cli import line, streams
 from trace_cli.event import Event
@@ -66,6 +66,9 @@ class JSONL:
         self._out.write(line.dump(value))
 
 
+if TYPE_CHECKING:
+    from rich.text import Text
+
 COLORS = {"run": "blue", "step": "blue", "model": "cyan", "tool": "yellow", "http": "magenta"}
 
 
@@ -100,6 +103,11 @@ class Pretty:
             if self._several or self._run is not None:
                 self._print(Text(f"── {_name_of_run(event)}", "dim"))
             self._run = event.run
+        self._print(self._row(event, src, error))
+
+    def _row(self, event: Event, src: bool, error: Error | None) -> "Text":
+        from rich.text import Text
+
         kind = visible(event.type or "(no type)")
         row = Text(no_wrap=True, overflow="ellipsis")
         if src:
@@ -113,14 +121,17 @@ class Pretty:
         if error and visible(error.message) not in row.plain:
             row.append(f"  ✗ {visible(error.message)}")
         row.truncate(self._width, overflow="ellipsis")
-        self._print(row)
+        return row
 
     def error(self, error: Error) -> None:
         from rich.text import Text
 
         self._run = error.event.run  # told below
-        self.event(error.event, src=True, error=error)
+        row = self._row(error.event, True, error)
+        self._print(row)
         for part in _particulars(error):
+            if visible(part) in row.plain:
+                continue
             for folded in wrap(visible(part), max(self._width - 4, 20), max_lines=10, placeholder=" …"):
                 self._print(Text(f"    {folded}", "red"))
 
@@ -224,7 +235,7 @@ def _clock(time: float | None) -> str:
 
 def _particulars(error: Error) -> Iterator[str]:
     """What there is to say of an error, a line each: what, where in the program, what became of its run."""
-    yield error.message if error.tool_name is None else f"{error.tool_name}: {error.message}"
+    yield error.message
     exception = error.event.payload.get("exception")
     trace = exception.get("traceback") if isinstance(exception, Mapping) else None
     if isinstance(trace, str) and (frames := re.findall(r'^ *File "(.*)", line (\d+), in (.*)', trace, re.M)):
@@ -232,7 +243,9 @@ def _particulars(error: Error) -> Iterator[str]:
     yield f"{error.kind}{', recovered later' if error.recovered else ', never recovered'}"
     if error.end or error.event.own:
         names = " ".join(filter(None, (error.run_name, error.event.run_id)))
-        yield f"run {names} {f'ended: {error.end.summary()}' if error.end else 'has no end'}"
+        yield f"run {names}{'' if error.end else ' has no end'}"
+    if error.end:
+        yield f"ended: {error.end.summary()}"
 
 
 def _name_of_run(event: Event) -> str:
