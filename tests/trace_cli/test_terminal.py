@@ -50,7 +50,7 @@ def test_the_first_error_is_told_with_its_message(folder: Path) -> None:
     shown = on_screen("trace first-error failed.jsonl", folder)
     told = " ".join(shown.rows)
     assert "tool.result" in shown.rows[0]
-    assert "write: ValueError: no rows [/] in q1" in told
+    assert "write ✗ ValueError: no rows [/] in q1" in told
     assert "never recovered" in told
     assert "red" in shown.colors(0)
 
