@@ -4,24 +4,22 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
-from pathlib import Path
 
 import click
-from click import shell_completion
 
 from trace_cli import __version__
 from trace_cli.errors import ClosedPipe, TraceError
 from trace_cli.reading import talk
 
-COMMANDS = Path(__file__).parent / "commands"
+COMMANDS = os.path.join(os.path.dirname(__file__), "commands")
 
 
 class Commands(click.Group):
     """The files of `commands/`, each imported only when it is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(file.stem.replace("_", "-") for file in COMMANDS.glob("[!_]*.py"))
+        names = (name.removesuffix(".py") for name in os.listdir(COMMANDS) if name.endswith(".py"))
+        return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in self.list_commands(ctx):
@@ -36,6 +34,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if not ctx.resilient_parsing and name not in (names := self.list_commands(ctx)):
+            from difflib import get_close_matches
+
             near = get_close_matches(name, names, 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else f"the commands are: {', '.join(names)}"
             if name == "help":
@@ -52,7 +52,7 @@ class Commands(click.Group):
 
 def summary(name: str) -> str:
     """The first line of a command's docstring, read without importing it."""
-    with open(COMMANDS / f"{name.replace('-', '_')}.py", encoding="utf-8") as source:
+    with open(os.path.join(COMMANDS, f"{name.replace('-', '_')}.py"), encoding="utf-8") as source:
         return source.readline().strip().strip('"')
 
 
@@ -76,6 +76,8 @@ def run(args: Sequence[str]) -> int:
         return 2
     try:
         if instruction := os.environ.get("_TRACE_COMPLETE"):
+            from click import shell_completion
+
             return shell_completion.shell_complete(cli, {}, "trace", "_TRACE_COMPLETE", instruction)
         with cli.make_context("trace", list(args)) as context:  # not main(): it takes a closed pipe for an error
             status = cli.invoke(context)

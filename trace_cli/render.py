@@ -3,8 +3,6 @@
 import io
 import os
 import re
-import shlex
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -67,6 +65,8 @@ class JSONL:
 
 
 if TYPE_CHECKING:
+    import subprocess
+
     from rich.text import Text
 
 COLORS = {"run": "blue", "step": "blue", "model": "cyan", "tool": "yellow", "http": "magenta"}
@@ -202,12 +202,15 @@ def results(view: View, names: Sequence[str] = (), live: bool = False) -> Iterat
         pretty.close()
 
 
-def _start_pager() -> subprocess.Popen[bytes] | None:
+def _start_pager() -> "subprocess.Popen[bytes] | None":
     """As git: TRACE_PAGER, PAGER, less; less leaves at once if all fits on the screen."""
     command = os.environ.get("TRACE_PAGER", os.environ.get("PAGER", "less"))
     if not command or command == "cat" or os.environ.get("TERM") == "dumb":
         return None
     environment = {"LESS": "FRX", "LV": "-c", **os.environ}
+    import shlex
+    import subprocess
+
     try:
         return subprocess.Popen(shlex.split(command), stdin=subprocess.PIPE, env=environment)
     except (OSError, ValueError):

@@ -16,7 +16,6 @@ all others: there it broke off.
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from typing import Any
 
 from trace_cli import line, message, retries
@@ -240,6 +239,8 @@ def _order(error: Error) -> tuple[bool, int]:
 
 def _request_key(request: Event) -> tuple[str, bytes]:
     """Equal for requests with the same URL and body: a digest, bodies are large."""
+    from hashlib import blake2b  # brings OpenSSL along, which few traces need
+
     sent = line.dump([request.payload.get("url"), request.payload.get("body")])
     return "request", blake2b(sent, digest_size=16).digest()
 

@@ -6,7 +6,6 @@ import os
 import select
 import stat
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol, cast
@@ -63,6 +62,7 @@ def is_readable_once(name: str) -> bool:
 def spool(name: str) -> str:
     """Copies stdin or a pipe to a temporary file, so that it can be read twice; its name. Deleted at exit."""
     import atexit
+    import tempfile
 
     label = "standard input" if name == STDIN else name
     with tempfile.NamedTemporaryFile(prefix="trace-", delete=False) as copy:

@@ -2,9 +2,9 @@
 
 import click
 
-from trace_cli.cli import COMMANDS, cli
+from trace_cli.cli import cli
 
-NAMES = sorted(file.stem.replace("_", "-") for file in COMMANDS.glob("[!_]*.py"))
+NAMES = cli.list_commands(click.Context(cli))
 
 
 def command_of(name: str) -> click.Command:

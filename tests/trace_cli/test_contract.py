@@ -19,7 +19,9 @@ from backports import zstd
 from processes import SAMPLES, Done, environment, shell, until_read
 from readers import NAMES, READERS
 
-from trace_cli.cli import COMMANDS
+from trace_cli import cli
+
+COMMANDS = Path(cli.COMMANDS)
 
 GOOD = (SAMPLES / "failed.jsonl").read_bytes()
 LINES = GOOD.splitlines(keepends=True)
