@@ -385,11 +385,13 @@ def test_a_stream_that_there_was_no_room_for(
 def test_a_response_that_nobody_reads_or_closes(
     server: Server, client: anthropic.Anthropic, tap: Tap, trace: Trace
 ) -> None:
-    server.replies.append(stream(*STREAM[:4], threading.Event()))
+    gate = threading.Event()
+    server.replies.append(stream(*STREAM[:4], gate))
     http = tap.wrap(client)._client
     response = http.send(http.build_request("POST", f"{server.url}/v1/messages", json=ASK), stream=True)
     response.stream = None  # as when the last reference to it goes
     gc.collect()
+    gate.set()
     assert tap.flush()
     assert trace.one("model.error")["error"]["type"] == "Dropped"
     assert not tap.in_flight

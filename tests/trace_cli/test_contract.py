@@ -156,7 +156,7 @@ DAMAGED = {
     ),
     "invalid UTF-8": (with_bad_line(b'{"type":"caf\xe9"}\n'), "bad.jsonl:3: invalid UTF-8 at byte 12"),
     "too deep nesting": (
-        with_bad_line(b'{"n":' + b"[" * 9000 + b"]" * 9000 + b"}\n"),
+        with_bad_line(b'{"n":' + b"[" * 200_000 + b"]" * 200_000 + b"}\n"),
         "bad.jsonl:3: nested too deeply",
     ),
     "a number of too many digits": (with_bad_line(b'{"n":' + b"1" * 5000 + b"}\n"), "bad.jsonl:3: not readable"),
