@@ -5,7 +5,11 @@ becomes REPLACEMENT (no prefix, no suffix, no hash of it).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+
+from .jsonable import raw_json
 
 REPLACEMENT = "[redacted]"
 _REPLACEMENT = REPLACEMENT.encode()
@@ -19,11 +23,11 @@ _HEADER = re.compile(
     r"jwt|(?:api|access|account|auth|subscription|secret|private|master|function)[-_]?key|apikey)$",
     re.IGNORECASE,
 )
-_PARAMETER = re.compile(
-    r"([?&;](?:[\w.~-]*(?:token|secret|passw(?:or)?d|signature|credential|api[-_]?key|access[-_]?key|auth)"
-    r"|key|sig|pwd|jwt|code)=)[^&;#\s]*",
-    re.IGNORECASE,
+_PARAMETER_NAME = (
+    r"[?&;](?:[\w.~-]*(?:token|secret|passw(?:or)?d|signature|credential|api[-_]?key|access[-_]?key|auth)"
+    r"|key|sig|pwd|jwt|code)"
 )
+_PARAMETER = re.compile(rf"({_PARAMETER_NAME}=)[^&;#\s]*", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
 
 
@@ -39,166 +43,308 @@ def url(text: str) -> str:
 
 # --- key shapes ------------------------------------------------------------------------------------------------
 
-# Every shape is built from these characters, which stand in JSON as themselves, and is at least RUN long. Text
-# seldom has such runs, so looking for them first is what keeps this cheap. (The last four are for tokens after
-# "Bearer ".)
-_SHAPE_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-+/~="
-_TABLE = bytes(0x78 if byte in _SHAPE_CHARACTERS else 0x20 for byte in range(256))  # "x" or " "
-RUN = 20
-_RUN = b"x" * RUN
-# Past so many runs the text is base64 or the like, and one regular expression over the rest costs less.
-_MANY_RUNS = 200
+# Almost every text is looked through for nothing, so what counts is how fast that is. `re` jumps to the next place
+# of a pattern's first byte if that is a literal, and is ten times slower if it is not. So a shape is looked for by
+# the separator in it, and what stands before that is asked afterwards.
 
-# A shape with a common beginning must not start in the middle of a word; the letter of an escape before it
-# (\n, \u000a, %20) is no part of a word.
-_START = rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2}))"
-_SHAPES = re.compile(
-    rb"sk-ant-[\w.-]{8,}"  # Anthropic
-    rb"|" + _START + rb"(?:sk-(?=[A-Za-z_-]{0,200}[0-9])[A-Za-z0-9_-]{17,}"  # OpenAI and many that imitate it
-    rb"|(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}"  # AWS
-    rb"|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,}"  # GitHub
-    rb"|glpat-[A-Za-z0-9_.-]{20,}"  # GitLab
-    rb"|xox[a-z]-[A-Za-z0-9-]{15,}|xapp-[A-Za-z0-9-]{15,}"  # Slack
-    rb"|AIza[A-Za-z0-9_-]{35}|ya29\.[A-Za-z0-9_.-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}"  # Google
-    rb"|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}|whsec_[A-Za-z0-9]{20,}"  # Stripe
-    rb"|gsk_[A-Za-z0-9]{20,}|xai-[A-Za-z0-9]{20,}|pplx-[A-Za-z0-9]{20,}|r8_[A-Za-z0-9]{30,}"
-    rb"|hf_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{20,}|tvly-[A-Za-z0-9_-]{20,}|fw_[A-Za-z0-9]{20,}"
-    rb"|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{40,}|dop_v1_[a-f0-9]{40,}|shp[a-z]{2}_[a-fA-F0-9]{32}"
-    rb"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"  # SendGrid
-    rb"|eyJ[A-Za-z0-9_-]{8,1000}+\.eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}"  # JWT
-    rb")"
-)
-# What follows the name of an HTTP authentication scheme.
-_SCHEME = re.compile(rb"(?<=[Bb]earer )[\w.~+/-]{20,}=*|(?<=BEARER )[\w.~+/-]{20,}=*|(?<=Basic )[\w+/-]{20,}=*")
+
+def _shape(begin: bytes, rest: bytes) -> bytes:
+    r"""Return a pattern for `rest` when `begin`, of a fixed width, has just been passed; its group holds that.
+
+    A shape must not begin in the middle of a word; the letter of an escape before it (\n, \u000a, %20) is no part
+    of a word.
+    """
+    before = (rb"(?<![A-Za-z0-9]", rb"(?<=\\[nrtbf]", rb"(?<=\\u[0-9a-fA-F]{4}", rb"(?<=%[0-9a-fA-F]{2}")
+    return b"(?<=(" + begin + b"))(?:" + b"|".join(word + begin + b")" for word in before) + b")" + rest
+
+
+# A key has a long word with a digit in it. The title sk-learn-tutorial-2024 has none.
+_LONG_WORD = rb"(?=(?:[A-Za-z0-9]{0,200}[_-]){0,20}(?=[A-Za-z]{0,60}[0-9])[A-Za-z0-9]{10})"
+_SHAPES = [
+    re.compile(separator + b"(?:" + b"|".join(shapes) + b")")
+    for separator, *shapes in (
+        (
+            rb"-(?<=[asnxplP][a-zX]-)(?=[\w.-]{8})",
+            rb"(?<=(sk-ant-))[\w.-]{8,}",  # Anthropic
+            _shape(rb"sk-", _LONG_WORD + rb"[\w-]{17,}"),  # OpenAI and many that imitate it
+            _shape(rb"glpat-", rb"[\w.-]{20,}"),  # GitLab
+            _shape(rb"xox[a-z]-", rb"[A-Za-z0-9-]{15,}")
+            + b"|"
+            + _shape(rb"xapp-", rb"[A-Za-z0-9-]{15,}"),  # Slack
+            _shape(rb"GOCSPX-", rb"[\w-]{20,}"),  # Google
+            _shape(rb"xai-", rb"[A-Za-z0-9]{20,}"),
+            _shape(rb"pplx-", rb"[A-Za-z0-9]{20,}"),
+            _shape(rb"nvapi-", rb"[\w-]{20,}"),
+            _shape(rb"tvly-", rb"[\w-]{20,}"),
+            _shape(rb"pypi-", rb"[\w-]{40,}"),
+        ),
+        (
+            rb"_(?<=[hatvsefpnrcg][a-z18]_)(?=[A-Za-z0-9]{16})",
+            _shape(rb"gh[pousr]_", rb"[A-Za-z0-9]{30,}") + b"|" + _shape(rb"github_pat_", rb"\w{22,}"),  # GitHub
+            _shape(rb"[sr]k_(?:live|test)_", rb"[A-Za-z0-9]{16,}"),  # Stripe
+            _shape(rb"whsec_", rb"[A-Za-z0-9]{20,}"),
+            _shape(rb"(?:hf|fw)_", rb"[A-Za-z0-9]{20,}"),
+            _shape(rb"gsk_", rb"[A-Za-z0-9]{20,}"),
+            _shape(rb"npm_", rb"[A-Za-z0-9]{30,}"),
+            _shape(rb"r8_", rb"[A-Za-z0-9]{30,}"),
+            _shape(rb"dop_v1_", rb"[a-f0-9]{40,}"),
+            _shape(rb"shp(?:at|ca|pa|ss)_", rb"[a-fA-F0-9]{32}"),
+        ),
+        (
+            rb"\.",
+            rb"(eyJ)[\w-]{8,}+\.[\w-]{8,}",  # JWT, from its second part on
+            rb"(?<=[9G]\.)(?:" + _shape(rb"ya29\.", rb"[\w.-]{20,}"),  # Google
+            _shape(rb"SG\.", rb"[\w-]{16,}+\.[\w-]{16,}") + b")",  # SendGrid
+        ),
+        (
+            rb"A(?=[KSBCI])",
+            _shape(rb"A", rb"(?:KIA|SIA|BIA|CCA)[0-9A-Z]{16}"),  # AWS
+            _shape(rb"A", rb"Iza[\w-]{35}"),  # Google
+        ),
+    )
+]
+# The first part of a JWT is looked for backwards from the dot after it: forwards, a run of what could begin one
+# would be walked from each of them.
+_JWT_HEAD = re.compile(rb"eyJ[\w-]{8,}\Z")
+_MAX_JWT_HEAD = 4000
+# What follows the name of an HTTP authentication scheme. Words have no digit and no capital inside; \/ is PHP's.
+_SCHEME = rb"(?=[A-Za-z.~+/\\_-]{0,100}(?:[0-9]|[a-z][A-Z]))((?:[\w.~+-]|\\*/){20,}+=*)"
+_SCHEMES = [
+    re.compile(name + _SCHEME) for name in (rb"B(?:earer|EARER|asic) ", rb"b(?=earer )(?<![A-Za-z]b)earer ")
+]
 
 
 def _shapes(raw: bytes) -> Iterator[Span]:
-    runs = raw.translate(_TABLE)
-    at = runs.find(_RUN)
-    for _ in range(_MANY_RUNS):
-        if at < 0:
-            return
-        end = runs.find(b" ", at)
-        end = len(raw) if end < 0 else end
-        yield from _shapes_in(raw, at, end)
-        if (scheme := _SCHEME.match(raw, at)) is not None:
-            yield scheme.span()
-        at = runs.find(_RUN, end)
-    if at >= 0:
-        yield from _shapes_in(raw, at, len(raw))
-        yield from (match.span() for match in _SCHEME.finditer(raw, at))
-
-
-def _shapes_in(raw: bytes, start: int, end: int) -> Iterator[Span]:
-    for match in _SHAPES.finditer(raw, start, end):
-        before = raw[max(0, match.start() - 64) : match.start()]
-        # After an odd number of backslashes the first letter is an escape: \npm_ is a line end and "pm_".
-        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
-            yield match.span()
+    for shapes in _SHAPES:
+        done = 0
+        for match in shapes.finditer(raw):
+            start = match.start(match.lastindex or 0)
+            if start > match.start():
+                head = _JWT_HEAD.search(raw, max(done, match.start() - _MAX_JWT_HEAD), match.start())
+                if head is None:
+                    continue
+                start = head.start()
+            before = raw[max(0, start - 64) : start]
+            # After an odd number of backslashes the first letter is an escape: \npm_ is a line end and "pm_".
+            if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+                yield start, match.end()
+            done = match.end()
+    for scheme in _SCHEMES:
+        yield from (match.span(1) for match in scheme.finditer(raw))
 
 
 # --- keys named like credentials -------------------------------------------------------------------------------
 
-_NAMES = (
-    rb"(?:(?:authorization|access|refresh|auth|id|session|bearer|security|bot|csrf|api)[_-]?token"
+_NAME = re.compile(
+    rb"[\w.-]*(?:"
+    # "id_token" and "userIdToken", but not "valid_token".
+    rb"(?:(?<![A-Za-z])|(?-i:(?<=[a-z0-9])(?=[A-Z])))(?:id|bot|auth|api)[_-]?token"
+    rb"|(?:authorization|access|refresh|session|bearer|security|csrf)[_-]?token"
     rb"|(?:client|app|api|consumer|webhook|shared|signing)[_-]?secret|secret[_-]?(?:access[_-]?)?key"
-    rb"|(?:api|access|private|account|subscription|encryption)[_-]?key|(?:x-)?api-key"
-    rb"|passw(?:or)?d|passphrase|proxy-authorization|authorization|(?:set-)?cookie|credential|secret)"
+    rb"|(?:api|access|private|account|subscription|encryption)[_-]?key"
+    rb"|(?<!forgot)(?<!forgot[_-])passw(?:or)?d|passphrase|authorization|(?:set-)?cookie|credential|secret)",
+    re.IGNORECASE,
 )
-# A quote is what a search can jump to; the four letters before it decide whether to look further.
-_KEY_END = re.compile(
-    rb'"(?<=(?i:oken|cret|word|sswd|rase|_key|-key|ikey|skey|ekey|tkey|nkey|tion|okie|tial)")\s*:\s*"'
-)
-_NAME = re.compile(rb"[\w.-]*" + _NAMES, re.IGNORECASE)
 _MAX_NAME = 100
-_STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
-# The same inside a string that holds JSON itself, to any depth. A quote that is JSON there has a number of
-# backslashes before it that the depth gives: \1, k of them. A backslash of the value takes 2(k + 1), and a quote
-# inside the value k + 1 more than one that ends it.
-# A run of backslashes is taken from its beginning and whole, or a long one would be walked once for each of them.
-_NESTED_KEY_END = re.compile(rb'(?<!\\)(\\++)"\s*:\s*\1"')
-_NESTED = re.compile(
-    rb'(\\+)"\s*:\s*\1"'
-    rb'((?:[^"\\]|\\++[^"\\]|(?:\1\\\1\\)*+\1\\\1")*+(?:(?:\1\\\1\\)*+(?=\1")|(?:\\\\)*+(?=")))'
+
+
+def _ends(after: bytes) -> bytes:
+    """Return a pattern for a place where the end of a name, and `after`, have just been passed.
+
+    Asking for classes of letters first is for speed.
+    """
+    ends = rb"oken|cret|word|sswd|rase|_key|-key|[isetn]key|okie|tial"
+    return (
+        rb"(?<=[kroswaiKROSWAI][erwsoiaERWSOIA][ntdeylNTDEYL]" + after + b")"
+        rb"(?:(?<=(?i:" + ends + b")" + after + b")|(?<=(?i:rization)" + after + b"))"
+    )
+
+
+# A name is found by the colon after it, which a search can jump to. In JSON that is a string inside JSON, to any
+# depth, the quote has backslashes before it: one, or three, or more, which are counted later.
+_COLON = re.compile(
+    rb":(?<=[\"'\s]:)(?:" + _ends(rb"[\"']:") + rb"|(?<=\s:)"
+    rb'|(?<=\\":)(?:' + _ends(rb'\\":') + rb'|(?<=\\\\":)(?:' + _ends(rb'\\\\\\":') + rb'|(?<=\\\\\\\\":))))'
+    rb"(?=\s*(?:\\*\"|'))"
 )
+_OPEN = re.compile(rb"\s*(\\*)([\"'])")
+_STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
+# The value of a key in a string: a quote that is JSON there has a number of backslashes before it that the depth
+# gives: \1, k of them. A backslash of the value takes 2(k + 1), and a quote inside the value k + 1 more than one
+# that ends it.
+_NESTED = re.compile(
+    rb'(\\+)"((?:[^"\\]|\\++[^"\\]|(?:\1\\\1\\)*+\1\\\1")*+(?:(?:\1\\\1\\)*+(?=\1")|(?:\\\\)*+(?=")))'
+)
+# Between single quotes, as Python shows it, or as much as there is of it.
+_SINGLE = re.compile(rb"'((?:[^'\"\\]|\\++[^\"\\]|\\++(?=\"[^\"']*'))*+)")
 
 
 def _named(raw: bytes) -> Iterator[Span]:
-    for match in _KEY_END.finditer(raw):
-        if _is_name(raw, match.start()):
-            value = _STRING_END.match(raw, match.end())
-            if value is not None and value.end() - 1 > match.end():
-                yield match.end(), value.end() - 1
-    if b"\\" not in raw:
-        return
-    for match in _NESTED_KEY_END.finditer(raw):
-        if _is_name(raw, match.start()):
-            value = _NESTED.match(raw, match.start())
-            if value is not None and value.end(2) > value.start(2):
-                yield value.span(2)
+    for match in _COLON.finditer(raw):
+        key = raw[max(0, match.start() - _MAX_NAME) : match.start()].rstrip()
+        quote = key[-1:]
+        name = key[:-1].rstrip(b"\\")
+        depth = len(key) - 1 - len(name)
+        name = name[name.rfind(quote) + 1 :]
+        opening = _OPEN.match(raw, match.end())
+        if (
+            opening is not None
+            and opening.groups() == (b"\\" * depth, quote)
+            and _NAME.fullmatch(name) is not None
+        ):
+            yield from _value(raw, opening)
 
 
-def _is_name(raw: bytes, end: int) -> bool:
-    quote = raw.rfind(b'"', max(0, end - _MAX_NAME), end)
-    return quote >= 0 and _NAME.fullmatch(raw, quote + 1, end) is not None
+def _value(raw: bytes, opening: re.Match[bytes]) -> Iterator[Span]:
+    """Yield where the string is whose opening quote is given, unless it is empty."""
+    if opening[2] == b"'":
+        value = _SINGLE.match(raw, opening.end() - 1)
+        span = value.span(1) if value is not None else (0, 0)
+    elif opening[1]:
+        value = _NESTED.match(raw, opening.start(1))
+        span = value.span(2) if value is not None else (0, 0)
+    else:
+        value = _STRING_END.match(raw, opening.end())
+        span = (opening.end(), value.end() - 1) if value is not None else (0, 0)
+    if span[0] < span[1]:
+        yield span
 
 
-# --- other shapes ----------------------------------------------------------------------------------------------
+# --- assignments -----------------------------------------------------------------------------------------------
 
-# Line ends inside JSON are escapes, once or several times over.
-_PEM = rb"(?:[A-Za-z0-9+/=:,.() -]|\\+[nrt]|\\+/|\\+u[0-9a-fA-F]{4})"
-_PRIVATE_KEY = re.compile(
-    rb"-----BEGIN [A-Z0-9 ]{0,50}PRIVATE KEY(?: BLOCK)?-----"
-    rb"(?:" + _PEM + rb"*?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|" + _PEM + rb"*+)"
+# What follows `=`: in a repr a quote, Config(api_key='…'), and in a URL anything else, …?api_key=….
+_EQUALS = re.compile(
+    rb"=(?<=[ntdeylhgNTDEYLHG]=)(?<=(?i:ken|ret|ord|swd|ase|key|ion|kie|ial|ure|uth|sig|pwd|jwt|ode)=)"
+    rb"(?=\\+[\"/]|'|[^&;#\s\"'\\<>(){}|]{3})"
 )
-# What stands before the @ of a URL, looked for backwards from it.
-_USER_AND_PASSWORD = re.compile(rb'://([^/?#\s"\\@:]*:[^/?#\s"\\@]+)\Z')
-_MAX_USER = 300
+_WORD_BEFORE = re.compile(rb"(?<![\w.-])[\w.-]++\Z")
+_PARAMETER_BEFORE = re.compile(_PARAMETER_NAME.encode() + rb"\Z", re.IGNORECASE)
+_PARAMETER_VALUE = re.compile(rb"=((?:[^&;#\s\"'\\<>(){}|]|\\+/)++)")
+_NO_URL = re.compile(rb"[\s\"'<>(){}|\\]")
 
 
-def _others(raw: bytes) -> Iterator[Span]:
-    if b"PRIVATE KEY" in raw:
-        yield from (match.span() for match in _PRIVATE_KEY.finditer(raw))
+def _assigned(raw: bytes) -> Iterator[Span]:
+    for match in _EQUALS.finditer(raw):
+        at = match.start()
+        opening = _OPEN.match(raw, match.end())
+        if opening is not None:
+            word = _WORD_BEFORE.search(raw, max(0, at - _MAX_NAME), at)
+            if word is not None and _NAME.fullmatch(raw, word.start(), at) is not None:
+                yield from _value(raw, opening)
+        elif _is_parameter(raw, at):
+            value = _PARAMETER_VALUE.match(raw, at)
+            if value is not None:
+                yield value.span(1)
+
+
+def _is_parameter(raw: bytes, end: int) -> bool:
+    """Say whether the name of a credential ends at `end` and stands in the query of a URL or in a form."""
+    name = _PARAMETER_BEFORE.search(raw, max(0, end - _MAX_NAME), end)
+    if name is None or raw[name.start() : name.start() + 1] == b";":
+        return False
+    before = _NO_URL.split(raw[max(0, name.start() - 200) : name.start()])[-1]
+    # Source code has `a && key=b` and `a ? key=b`. In a URL there is a path before, or another parameter.
+    if raw[name.start() : name.start() + 1] == b"&":
+        return b"=" in before and not before.endswith(b"&")
+    return not before or b"/" in before
+
+
+# --- logins in URLs --------------------------------------------------------------------------------------------
+
+# What stands before the @ of a URL: up to the last one before the path; or, when there is none before a / and what
+# follows the colon is no port, up to the first after that.
+_LOGIN = re.compile(
+    rb"://([^/?#\s\"\\@:]{0,100}:(?:(?:[^/?#\s\"\\]|\\+u[0-9a-fA-F]{4}){1,300}(?=@)"
+    rb"|(?![0-9]{0,5}(?:[/?#\"\\]|\Z))(?:[^\s\"\\@<>]|\\+u[0-9a-fA-F]{4}|\\+/){1,300}(?=@)))"
+)
+_MAX_LOGIN = 450
+
+
+def _logins(raw: bytes) -> Iterator[Span]:
     at = raw.find(b"@")
+    done = 0
     while at >= 0:
-        match = _USER_AND_PASSWORD.search(raw, max(0, at - _MAX_USER), at)
-        if match is not None:
-            yield match.span(1)
-        at = raw.find(b"@", at + 1)
+        start = raw.rfind(b"://", max(done, at - _MAX_LOGIN), at)
+        login = _LOGIN.match(raw, start) if start >= 0 else None
+        if login is not None and login.end() >= at:
+            yield login.span(1)
+        done = at if login is None else max(at, login.end())
+        at = raw.find(b"@", done + 1)
+
+
+# --- private keys ----------------------------------------------------------------------------------------------
+
+_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,50}PRIVATE KEY(?: BLOCK)?-----")
+_ENDING = re.compile(rb"-----END [A-Z0-9 ]{0,50}PRIVATE KEY(?: BLOCK)?-----")
+# What is taken of a key that was cut off. Line ends inside JSON are escapes, once or several times over.
+_PEM = re.compile(rb"(?:[A-Za-z0-9+/=:,.() -]|\\++(?:[nrt/]|u[0-9a-fA-F]{4}))*+")
+_IN_STRING = re.compile(rb'(?:[^"\\]|\\.)*+')
+
+
+def _private_keys(raw: bytes) -> Iterator[Span]:
+    if b"PRIVATE KEY" not in raw:
+        return
+    done = inside = without = 0  # `inside`: the end of this string; `without`: no ending before this place
+    for match in _BEGIN.finditer(raw):
+        if match.start() < done:
+            continue
+        if match.end() > inside:
+            string = _IN_STRING.match(raw, match.end())
+            inside = string.end() if string is not None else len(raw)
+        ending = _ENDING.search(raw, match.end(), inside) if match.end() > without else None
+        if ending is not None:
+            done = ending.end()
+        else:
+            without = inside
+            rest = _PEM.match(raw, match.end())
+            done = rest.end() if rest is not None else match.end()
+        yield match.start(), done
 
 
 # --- all of it -------------------------------------------------------------------------------------------------
 
 # Escapes of characters that need none. Spelled so, a key would be seen by no pattern.
-_SPELLED = re.compile(rb"(?<!\\)\\++u00([2-7][0-9a-fA-F])")
+_SPELLED = re.compile(rb"\\u00[2-7]")
+_SPELLED_WHOLE = re.compile(rb"(?<!\\)\\++u00([2-7][0-9a-fA-F])")
 
 
 def default(raw: bytes) -> bytes:
     """Return the JSON `raw` with every secret replaced by REPLACEMENT, and unchanged elsewhere."""
-    spans = [*_shapes(raw), *_named(raw), *_others(raw)]
-    if b"\\" in raw and _SPELLED.search(raw) is not None:
+    spans = _spans(raw)
+    if _SPELLED.search(raw) is not None:
         spans += _in_spelled(raw)
     return _replace(raw, spans) if spans else raw
+
+
+def _spans(raw: bytes) -> list[Span]:
+    return [*_shapes(raw), *_named(raw), *_assigned(raw), *_logins(raw), *_private_keys(raw)]
 
 
 def _in_spelled(raw: bytes) -> list[Span]:
     """Return the spans in `raw` of what is a secret once the needless escapes are read as what they mean."""
     pieces: list[bytes] = []
-    starts: list[int] = []  # where in `raw` each byte of the text with plain spelling begins
-    at = 0
-    for match in _SPELLED.finditer(raw):
+    # Where pieces begin, in the text with plain spelling and in `raw`.
+    plain_starts, raw_starts = [0], [0]
+    at = length = 0
+    for match in _SPELLED_WHOLE.finditer(raw):
         character = bytes.fromhex(match[1].decode())
         if character in b'"\\':
             continue
         pieces += (raw[at : match.start()], character)
-        starts += range(at, match.start() + 1)
+        length += match.start() - at
+        plain_starts += (length, length + 1)
+        raw_starts += (match.start(), match.end())
         at = match.end()
+        length += 1
     if not pieces:
         return []
     pieces.append(raw[at:])
-    starts += range(at, len(raw) + 1)
-    plain = b"".join(pieces)
-    return [(starts[a], starts[b]) for a, b in (*_shapes(plain), *_named(plain), *_others(plain))]
+
+    def place(offset: int) -> int:
+        piece = bisect_right(plain_starts, offset) - 1
+        return raw_starts[piece] + offset - plain_starts[piece]
+
+    return [(place(start), place(end)) for start, end in _spans(b"".join(pieces))]
 
 
 def _replace(raw: bytes, spans: list[Span]) -> bytes:
@@ -210,3 +356,27 @@ def _replace(raw: bytes, spans: list[Span]) -> bytes:
         at = max(at, end)
     pieces.append(raw[at:])
     return b"".join(pieces)
+
+
+# --- a redaction of the agent's own ----------------------------------------------------------------------------
+
+_busy: ContextVar[bool] = ContextVar("agenttap_redacting", default=False)
+
+
+def checked(function: Callable[[bytes], bytes], raw: bytes) -> bytes | None:
+    """Return `function(raw)` if that is one JSON object on one line, else None. What it raises passes.
+
+    What `function` itself records is redacted by `default`, or it would be asked about its own events without end.
+    """
+    if function is default or _busy.get():
+        return default(raw)
+    token = _busy.set(True)
+    try:
+        done = function(raw)
+    finally:
+        _busy.reset(token)
+    if not isinstance(done, bytes) or not (done[:1] == b"{" and done[-1:] == b"}"):
+        return None
+    if done == raw:
+        return done
+    return done if b"\n" not in done and b"\r" not in done and raw_json(done) is not None else None
