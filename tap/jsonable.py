@@ -3,17 +3,18 @@
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from enum import Enum
 from typing import Any
 
 import orjson
 
-from .guard import attempt, text
-
 MAX_DEPTH = 150
 MAX_REPR = 10_000
 _MANY = 200
+_SMALL = 8192
+_FAILED: Any = object()  # what `_attempt` returns for a call that raised
+_UNKNOWN: Any = object()  # what `_known` returns for a value of which only the repr can be written
 
 
 def dumps(value: object) -> bytes:
@@ -24,14 +25,13 @@ def dumps(value: object) -> bytes:
     type and message; anything else as its `repr`. NaN and infinities become strings, integers keep all their
     digits, a lone surrogate becomes its escape as text, a cycle `<cycle>`.
     """
-    try:
-        done = orjson.dumps(value, default=_default)
-    except (TypeError, ValueError, RecursionError):
+    done: bytes = _attempt(orjson.dumps, value, _default)
+    if done is _FAILED:
         return orjson.dumps(_plain(value, ()))
-    # orjson writes NaN as null and says nothing. Looking at values costs less than looking through their text,
-    # unless they are many.
-    looked = _Looked(_MANY)
-    if attempt(looked.has_nan, value, 0, default=True, quiet=True) and b"null" in done:
+    # orjson writes NaN as null and says nothing. Looking at few values costs less than looking through long text.
+    if len(done) <= _SMALL and b"null" not in done:
+        return done
+    if _attempt(_may_hold_nan, value) and b"null" in done:
         return orjson.dumps(_plain(value, ()))
     return done
 
@@ -79,34 +79,50 @@ def clean(value: str) -> str:
     return joined.encode("utf-8", "backslashreplace").decode()
 
 
+def _attempt(function: Callable[..., Any], *args: Any) -> Any:
+    """Return `function(*args)`, or _FAILED if it raises.
+
+    Extensions written in Rust panic with a BaseException. An agent's cancellation cannot come out of here, as
+    nothing is awaited.
+    """
+    try:
+        return function(*args)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException:  # noqa: BLE001 - a guard: this runs code of any object that an agent may hold
+        return _FAILED
+
+
 def _default(value: Any) -> Any:
     """orjson's hook for what it does not know."""
-    return attempt(_known, value, default=None, quiet=True) or _repr(value)
+    known = _attempt(_known, value)
+    return _repr(value) if known is _FAILED or known is _UNKNOWN else known
 
 
 def _known(value: Any) -> Any:
-    """Return something simpler that stands for `value`, or None if only its repr can. May raise.
-
-    An empty container comes back as a `Fragment`, so that the result is true.
-    """
+    """Return something simpler that stands for `value`, or _UNKNOWN if only its repr can. May raise."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return _bytes(bytes(value))
     if isinstance(value, BaseException):
-        return {"type": type(value).__qualname__, "message": text(value)}
+        message = _attempt(str, value)
+        cannot = f"<{type(value).__name__} that cannot be shown>"
+        return {"type": type(value).__qualname__, "message": cannot if message is _FAILED else message}
     if isinstance(value, type):
-        return None
+        return _UNKNOWN
     if callable(getattr(type(value), "model_dump", None)):  # pydantic
-        return attempt(_model_dump, value, quiet=True) or value.model_dump()
+        fields = _attempt(_model_dump, value)
+        return value.model_dump() if fields is _FAILED else fields
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return value._asdict()
     if isinstance(value, Mapping):
-        return dict(value) or orjson.Fragment(b"{}")
+        return dict(value)
     if isinstance(value, Set):
-        return attempt(sorted, value, quiet=True) or list(value) or orjson.Fragment(b"[]")
+        in_order = _attempt(sorted, value)
+        return list(value) if in_order is _FAILED else in_order
     if isinstance(value, list | tuple) or type(value).__name__ in ("deque", "range", "dict_keys", "dict_values"):
-        return list(value) or orjson.Fragment(b"[]")
+        return list(value)
     if isinstance(value, int):
         return orjson.Fragment(int.__repr__(value).encode())
     if type(value).__name__ in ("Decimal", "Fraction"):
@@ -115,51 +131,62 @@ def _known(value: Any) -> Any:
         return value.__fspath__()
     if callable(getattr(type(value), "tolist", None)):  # numpy
         return orjson.Fragment(dumps(value.tolist()))
-    return None
+    return _UNKNOWN
 
 
 def _model_dump(value: Any) -> Any:
-    return value.model_dump(mode="json", warnings=False) or orjson.Fragment(b"{}")
+    return value.model_dump(mode="json", warnings=False)
 
 
 def _bytes(value: bytes) -> Any:
     try:
-        return value.decode() or orjson.Fragment(b'""')
+        return value.decode()
     except UnicodeDecodeError:
         return opaque(value)
 
 
 def _repr(value: object) -> str:
-    shown = attempt(repr, value, quiet=True)
-    if not isinstance(shown, str):
-        return f"<{type(value).__name__} whose repr fails>"
+    shown: str = _attempt(_shown, value)
+    return f"<{type(value).__name__} whose repr fails>" if shown is _FAILED else shown
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
     return clean(shown if len(shown) <= MAX_REPR else shown[:MAX_REPR] + "…")
 
 
-class _Looked:
-    """A look at up to `left` values."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def has_nan(self, value: object, depth: int) -> bool:
-        """Say whether there is NaN or an infinity in `value`, or whether that is not known."""
-        self.left -= 1
-        if isinstance(value, float):
-            return not math.isfinite(value)
-        if isinstance(value, str | int | bytes | orjson.Fragment) or value is None:
-            return False
-        if self.left < 0 or depth > MAX_DEPTH:
+def _may_hold_nan(value: object) -> bool:
+    """Say whether there is NaN or an infinity in `value`, or more in it than is looked at here."""
+    seen: list[Any] = [value]
+    for item in seen:  # grows meanwhile
+        kind = type(item)
+        if kind is dict:
+            seen.extend(item.values())
+        elif kind is list or kind is tuple:
+            seen.extend(item)
+        elif kind is float:
+            if not math.isfinite(item):
+                return True
+        elif kind not in _NEVER_NAN:
+            return True  # something with insides of its own
+        if len(seen) > _MANY:
             return True
-        if isinstance(value, dict):
-            return any(self.has_nan(item, depth + 1) for item in value.values())
-        if isinstance(value, list | tuple):
-            return any(self.has_nan(item, depth + 1) for item in value)
-        return True  # something with insides of its own
+    return False
+
+
+_NEVER_NAN = (str, int, bool, type(None), bytes, orjson.Fragment)
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
-    """Return a copy of `value` made of what orjson takes; `above` holds the ids of the containers around it."""
+    """Return a copy of `value` made of what orjson takes; `above` holds the ids of the containers around it.
+
+    Never raises: of a container, only the items that cannot be written are lost.
+    """
+    done = _attempt(_copy, value, above)
+    return _repr(value) if done is _FAILED else done
+
+
+def _copy(value: Any, above: tuple[int, ...]) -> Any:
     if value is None or isinstance(value, bool | orjson.Fragment):
         return value
     if isinstance(value, Enum):
@@ -174,18 +201,18 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
         return "<cycle>"
     if len(above) >= MAX_DEPTH:
         return "<nested too deep>"
-    return attempt(_contents, value, (*above, id(value)), quiet=True) or _repr(value)
+    return _contents(value, (*above, id(value)))
 
 
 def _contents(value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, dict):
         return _object(value, above)
     if isinstance(value, list | tuple) and not hasattr(value, "_asdict"):
-        return [_plain(item, above) for item in list(value)] or orjson.Fragment(b"[]")
+        return [_plain(item, above) for item in list(value)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _object({f.name: getattr(value, f.name, None) for f in dataclasses.fields(value)}, above)
+        return _object({f.name: _field(value, f.name) for f in dataclasses.fields(value)}, above)
     known = _known(value)
-    if known is not None:
+    if known is not _UNKNOWN:
         return _plain(known, above)
     return orjson.Fragment(orjson.dumps(value))  # dates, times, UUIDs; TypeError for the rest
 
@@ -193,11 +220,18 @@ def _contents(value: Any, above: tuple[int, ...]) -> Any:
 def _object(value: dict[Any, Any], above: tuple[int, ...]) -> Any:
     done: dict[str, Any] = {}
     for key, item in list(value.items()):
-        name = _key(key)
+        name = _attempt(_key, key)
+        if name is _FAILED:
+            name = _repr(key)
         while name in done:  # 1 and "1" are two keys in Python
             name += "_"
         done[name] = _plain(item, above)
-    return done or orjson.Fragment(b"{}")
+    return done
+
+
+def _field(value: object, name: str) -> Any:
+    found = _attempt(getattr, value, name, None)
+    return f"<{name} cannot be read>" if found is _FAILED else found
 
 
 def _key(key: Any) -> str:

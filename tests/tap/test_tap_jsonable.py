@@ -53,6 +53,60 @@ class Hostile:
         raise RuntimeError(name)
 
 
+class Panic(BaseException):
+    """As extensions in Rust raise it."""
+
+
+class Panics:
+    """Raises what is no Exception, from wherever it is asked."""
+
+    def __repr__(self) -> str:
+        raise Panic
+
+    __str__ = __repr__
+
+
+class PanicError(ValueError):
+    def __str__(self) -> str:
+        raise Panic
+
+
+class PanicModel(pydantic.BaseModel):
+    def model_dump(self, **kwargs: Any) -> Any:
+        raise Panic
+
+
+class Proxy:
+    """As werkzeug's LocalProxy outside its context."""
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[override] # that is the point
+        raise RuntimeError("working outside of request context")
+
+    def __repr__(self) -> str:
+        return "<Proxy unbound>"
+
+
+class PanicProxy:
+    @property
+    def __class__(self) -> Any:  # type: ignore[override] # that is the point
+        raise Panic
+
+    __repr__ = Panics.__repr__
+    __hash__ = object.__hash__
+
+
+@dataclasses.dataclass
+class Lazy:
+    password: str
+    loaded: Any = None
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "loaded":
+            raise Panic
+        return object.__getattribute__(self, name)
+
+
 class Text(str):
     pass
 
@@ -127,6 +181,49 @@ def test_anything_else(value: Any, expected: Any) -> None:
     assert b"\n" not in done
     found = json.loads(done)["v"]
     assert found == expected
+
+
+ODD = [
+    (Proxy(), "<Proxy unbound>"),
+    (PanicProxy(), "<PanicProxy whose repr fails>"),
+    (Panics(), "<Panics whose repr fails>"),
+    (Broken(), "<Broken whose repr fails>"),
+    (PanicError(), {"type": "PanicError", "message": "<PanicError that cannot be shown>"}),
+    (PanicModel(), "PanicModel()"),
+    (Lazy("p"), {"password": "p", "loaded": "<loaded cannot be read>"}),
+]
+
+
+@pytest.mark.parametrize(("odd", "shown"), ODD, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("other", [1, 2**70, math.nan, "\ud83d", set()], ids=repr)
+def test_one_odd_value_costs_nothing_but_itself(odd: Any, shown: Any, other: Any) -> None:
+    value = {
+        "password": "hunter2",
+        "odd": odd,
+        "in": [{"odd": [odd, "x"]}, MappingProxyType({"odd": odd})],
+        "o": other,
+    }
+    done = json.loads(dumps(value))
+    assert done.pop("o") == json.loads(dumps(other))
+    assert done == {"password": "hunter2", "odd": shown, "in": [{"odd": [shown, "x"]}, {"odd": shown}]}
+    keys = json.loads(dumps({"password": "p", PanicProxy(): 1, "o": other}))
+    assert (keys["password"], keys["<PanicProxy whose repr fails>"]) == ("p", 1)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_stops_the_agent_stops_it(stop: type[BaseException]) -> None:
+    class Stop:
+        def __repr__(self) -> str:
+            raise stop
+
+    with pytest.raises(stop):
+        dumps([2**70, Stop()])
+
+
+@pytest.mark.parametrize("many", [1, 100, 5000])
+def test_nan_is_found_wherever_it_is(many: int) -> None:
+    assert json.loads(dumps([*["x" * 5] * many, {"a": (math.nan, None)}]))[-1] == {"a": ["nan", None]}
+    assert json.loads(dumps([*["x" * 5] * many, Point(math.inf, set())]))[-1] == {"x": "inf", "tags": []}
 
 
 def test_what_cannot_be_shown_in_full() -> None:
