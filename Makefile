@@ -21,7 +21,7 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# The tap's tests again, against the 0.x line of the anthropic SDK (httpx), in an environment of its own.
+# The tap's tests again, against the SDKs on httpx (anthropic 0.x, openai 1.x), in an environment of its own.
 test-sdks: .venv-sdk0/ready
 	.venv-sdk0/bin/pytest tests/tap
 
@@ -40,7 +40,7 @@ man: .venv/dev
 
 .venv-sdk0/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-sdk0
-	.venv-sdk0/bin/pip install $(PIP_FLAGS) -e . 'anthropic<1' pytest pydantic hypothesis
+	.venv-sdk0/bin/pip install $(PIP_FLAGS) -e . 'anthropic<1' 'openai<2' pytest pydantic hypothesis
 	@touch $@
 
 clean:

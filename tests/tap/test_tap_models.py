@@ -619,8 +619,8 @@ def test_a_secret_split_over_chunks(server: Server, client: anthropic.Anthropic,
     server.replies.append(stream(*STREAM[:-1], *unknown, STREAM[-1]))
     with tap.wrap(client).messages.stream(**ASK) as events:
         events.until_done()
-    choices = [json.dumps({"choices": [{"delta": {"content": part}}]}) for part in (KEY[:20], KEY[20:])]
-    server.replies.append(stream(*(f"data: {choice}\n\n".encode() for choice in choices), b"data: [DONE]\n\n"))
+    unread = [json.dumps({"candidates": [{"content": part}]}) for part in (KEY[:20], KEY[20:])]
+    server.replies.append(stream(*(f"data: {event}\n\n".encode() for event in unread), b"data: [DONE]\n\n"))
     with tap.wrap(library.Client()) as http:
         http.post(f"{server.url}/v1/chat/completions", json={"model": "m"})
     tap.flush()

@@ -1,0 +1,837 @@
+"""OpenAI's wire format, through its SDK and a real socket: a stream put together is what the SDK makes of it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import openai
+import pytest
+from agenttap import Tap
+from agenttap.assembly import Assembled, assemble
+from agenttap.jsonable import dumps
+from conftest import Trace
+from fakeapi import Server, plain, stream
+from fakeapi import sse as named
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletionChunk
+
+KEY = "sk-proj-" + "A1b2C3d4" * 6
+CHAT: dict[str, Any] = {"model": "gpt-test", "messages": [{"role": "user", "content": "Hi"}]}
+INPUT: dict[str, Any] = {"model": "gpt-test", "input": "Hi"}
+DONE = b"data: [DONE]\n\n"
+library = pytest.importorskip("httpx2" if openai.__version__ >= "3" else "httpx")
+
+# --- what the API sends ----------------------------------------------------------------------------------------
+
+HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1700000000, "model": "gpt-test"}
+USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+
+
+def chunk(
+    delta: Any = None, finish: str | None = None, index: int = 0, choice: Any = None, **more: Any
+) -> dict[str, Any]:
+    """A chunk with one choice; `choice` and `more` are further keys of the choice and of the chunk."""
+    made = {"index": index, "delta": delta or {}, "finish_reason": finish, **(choice or {})}
+    return {**HEAD, "system_fingerprint": "fp_1", "choices": [made], **more}
+
+
+def call(index: int, arguments: str, id: str | None = None, name: str | None = None) -> dict[str, Any]:
+    """A delta with a part of one tool call."""
+    function = {"arguments": arguments} | ({"name": name} if name else {})
+    begun = {"id": id, "type": "function"} if id else {}
+    return {"tool_calls": [{"index": index, **begun, "function": function}]}
+
+
+def token(text: str) -> dict[str, Any]:
+    return {"token": text, "logprob": -0.5, "bytes": list(text.encode()), "top_logprobs": []}
+
+
+def data(event: Any) -> bytes:
+    return b"data: " + (event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n\n"
+
+
+HELLO = [
+    chunk({"role": "assistant", "content": "", "refusal": None}, usage=None),
+    chunk({"content": "Hello"}, usage=None),
+    chunk({"content": " there"}, usage=None),
+    chunk(finish="stop", usage=None),
+    {**HEAD, "system_fingerprint": "fp_1", "choices": [], "usage": USAGE},
+]
+HELLO_WHOLE = {
+    **HEAD,
+    "object": "chat.completion",
+    "system_fingerprint": "fp_1",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Hello there", "refusal": None},
+            "finish_reason": "stop",
+        }
+    ],
+    "usage": USAGE,
+}
+
+RESPONSE: dict[str, Any] = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1700000000,
+    "status": "in_progress",
+    "error": None,
+    "incomplete_details": None,
+    "instructions": None,
+    "metadata": {},
+    "model": "gpt-test",
+    "output": [],
+    "parallel_tool_calls": True,
+    "temperature": 1.0,
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": 1.0,
+    "usage": None,
+}
+TEXT = {"type": "output_text", "text": "Hello there", "annotations": [], "logprobs": []}
+SUMMARY = {"type": "summary_text", "text": "Let me see."}
+REASONING = {"type": "reasoning", "id": "rs_1", "summary": [SUMMARY]}
+SAID = {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [TEXT]}
+CALLED = {
+    "type": "function_call",
+    "id": "fc_1",
+    "call_id": "call_1",
+    "status": "completed",
+    "name": "search",
+    "arguments": '{"q": "x"}',
+}
+RESPONSE_USAGE = {
+    "input_tokens": 9,
+    "input_tokens_details": {"cached_tokens": 0},
+    "output_tokens": 3,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 12,
+}
+RESPONSE_WHOLE = {
+    **RESPONSE,
+    "status": "completed",
+    "output": [REASONING, SAID, CALLED],
+    "usage": RESPONSE_USAGE,
+}
+
+
+def event(type: str, **keys: Any) -> dict[str, Any]:
+    return {"type": f"response.{type}", **keys}
+
+
+def numbered(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**event, "sequence_number": number} for number, event in enumerate(events)]
+
+
+OF_0 = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
+OF_1 = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
+OF_2 = {"item_id": "fc_1", "output_index": 2}
+RESPONDING = numbered(
+    [
+        event("created", response=RESPONSE),
+        event("in_progress", response=RESPONSE),
+        event("output_item.added", output_index=0, item={**REASONING, "summary": []}),
+        event("reasoning_summary_part.added", **OF_0, part={**SUMMARY, "text": ""}),
+        event("reasoning_summary_text.delta", **OF_0, delta="Let me "),
+        event("reasoning_summary_text.delta", **OF_0, delta="see."),
+        event("reasoning_summary_text.done", **OF_0, text="Let me see."),
+        event("reasoning_summary_part.done", **OF_0, part=SUMMARY),
+        event("output_item.done", output_index=0, item=REASONING),
+        event("output_item.added", output_index=1, item={**SAID, "status": "in_progress", "content": []}),
+        event("content_part.added", **OF_1, part={**TEXT, "text": ""}),
+        event("output_text.delta", **OF_1, delta="Hello", logprobs=[]),
+        event("output_text.delta", **OF_1, delta=" there", logprobs=[]),
+        event("output_text.done", **OF_1, text="Hello there", logprobs=[]),
+        event("content_part.done", **OF_1, part=TEXT),
+        event("output_item.done", output_index=1, item=SAID),
+        event("output_item.added", output_index=2, item={**CALLED, "status": "in_progress", "arguments": ""}),
+        event("function_call_arguments.delta", **OF_2, delta='{"q":'),
+        event("function_call_arguments.delta", **OF_2, delta=' "x"}'),
+        event("function_call_arguments.done", **OF_2, arguments='{"q": "x"}'),
+        event("output_item.done", output_index=2, item=CALLED),
+        event("completed", response=RESPONSE_WHOLE),
+    ]
+)
+
+
+def together(events: list[dict[str, Any]], end: bytes = b"") -> Assembled:
+    """The events put together, the body as it will be written."""
+    write = named if "type" in events[0] else data
+    done = assemble(b"".join(map(write, events)) + end)
+    done.body = json.loads(dumps(done.body))
+    return done
+
+
+def first_choice(events: list[dict[str, Any]]) -> Any:
+    return together(events).body["choices"][0]
+
+
+# --- equal to the SDK ------------------------------------------------------------------------------------------
+
+
+def mocked(body: bytes) -> openai.OpenAI:
+    answer = library.MockTransport(
+        lambda request: library.Response(200, content=body, headers={"content-type": "text/event-stream"})
+    )
+    return openai.OpenAI(api_key="k", base_url="http://test", http_client=library.Client(transport=answer))
+
+
+def bare(value: Any) -> Any:
+    """Without nulls, without the padding, and without what the SDK adds of its own."""
+    if isinstance(value, dict):
+        own = ("parsed", "parsed_arguments", "obfuscation")
+        return {k: bare(v) for k, v in value.items() if v is not None and k not in own}
+    return [bare(one) for one in value] if isinstance(value, list) else value
+
+
+CASES: dict[str, list[dict[str, Any]]] = {
+    "text and usage": HELLO,
+    "two tool calls, taking turns": [
+        chunk({"role": "assistant", "content": None}),
+        chunk(call(0, "", "call_1", "search")),
+        chunk(call(0, '{"q":')),
+        chunk(call(1, "", "call_2", "now")),
+        chunk(call(0, ' "x"}')),
+        chunk(call(1, "{}")),
+        chunk(finish="tool_calls"),
+    ],
+    "a tool call before any content": [
+        chunk({"role": "assistant", **call(0, '{"a"', "call_1", "search")}),
+        chunk(call(0, ": 1}")),
+        chunk(finish="tool_calls"),
+    ],
+    "function_call": [
+        chunk({"role": "assistant", "content": None, "function_call": {"name": "search", "arguments": ""}}),
+        chunk({"function_call": {"arguments": '{"q": '}}),
+        chunk({"function_call": {"arguments": '"x"}'}}),
+        chunk(finish="function_call"),
+    ],
+    "refusal": [
+        chunk({"role": "assistant", "content": None, "refusal": ""}),
+        chunk({"refusal": "I cannot "}),
+        chunk({"refusal": "do that."}),
+        chunk(finish="stop"),
+    ],
+    "three choices, taking turns": [
+        *(chunk({"role": "assistant", "content": ""}, index=n) for n in range(3)),
+        chunk({"content": "b"}, index=1),
+        chunk({"content": "a"}, index=0),
+        chunk({"content": "B"}, index=1),
+        chunk({"content": "c"}, index=2),
+        chunk(finish="stop", index=1),
+        chunk(finish="stop", index=0),
+        chunk(finish="stop", index=2),
+    ],
+    "logprobs": [
+        chunk({"role": "assistant", "content": ""}, choice={"logprobs": {"content": [], "refusal": None}}),
+        chunk({"content": "Hel"}, choice={"logprobs": {"content": [token("Hel")], "refusal": None}}),
+        chunk({"content": "lo"}, choice={"logprobs": {"content": [token("l"), token("o")], "refusal": None}}),
+        chunk(finish="stop", choice={"logprobs": None}),
+    ],
+    "logprobs that begin late": [
+        chunk({"role": "assistant", "content": ""}, choice={"logprobs": None}),
+        chunk({"content": "Hi"}, choice={"logprobs": {"content": [token("Hi")]}}),
+        chunk({"refusal": "no"}, choice={"logprobs": {"content": None, "refusal": [token("no")]}}),
+        chunk(finish="stop"),
+    ],
+    "reasoning of compatible providers": [
+        chunk({"role": "assistant", "content": "", "reasoning": "Let ", "reasoning_content": "Let "}),
+        chunk({"reasoning": "me see.", "reasoning_content": "me see."}),
+        chunk({"content": "Hi"}),
+        chunk(finish="stop"),
+    ],
+    "reasoning in parts": [
+        chunk({"role": "assistant", "reasoning_details": [{"index": 0, "type": "reasoning.text", "text": "Let"}]}),
+        chunk({"reasoning_details": [{"index": 0, "type": "reasoning.text", "text": " me"}]}),
+        chunk({"reasoning_details": [{"index": 1, "type": "reasoning.encrypted", "data": "ab"}]}),
+        chunk({"reasoning_details": [{"index": 0, "type": "reasoning.text", "signature": "c2ln"}]}),
+        chunk(finish="stop"),
+    ],
+    "audio": [
+        chunk({"role": "assistant", "audio": {"id": "audio_1", "transcript": "Hel"}}),
+        chunk({"audio": {"transcript": "lo", "data": "AAAA"}}),
+        chunk({"audio": {"data": "BBBB", "expires_at": 1700000001}}),
+        chunk(finish="stop"),
+    ],
+    "keys of a later day": [
+        chunk({"role": "assistant", "content": "H", "mood": "fi"}, service_tier="default", provider="Somebody"),
+        chunk({"content": "i", "mood": "ne", "extra": {"deep": "a"}}),
+        chunk({"extra": {"deep": "b"}}, finish="stop"),
+    ],
+    "padding": [chunk({"role": "assistant", "content": "Hi"}, obfuscation="xyz"), chunk(finish="stop")],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_sdk_accumulates_the_same_at_every_chunk(name: str) -> None:
+    state: Any = ChatCompletionStreamState()
+    for number, one in enumerate(CASES[name], 1):
+        state.handle_chunk(ChatCompletionChunk.model_validate(one))
+        done = together(CASES[name][:number])
+        assert (done.other, done.error) == ([], None)
+        assert bare(done.body) == bare(json.loads(state.current_completion_snapshot.to_json())), number
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_sdk_ends_with_the_same(name: str) -> None:
+    body = b"".join(map(data, CASES[name])) + DONE
+    with mocked(body) as client, client.chat.completions.stream(**CHAT) as streamed:
+        final = json.loads(streamed.get_final_completion().to_json())
+    done = together(CASES[name], DONE)
+    assert (bare(done.body), done.complete) == (bare(final), True)
+
+
+def test_the_sdk_ends_with_the_same_response() -> None:
+    with mocked(b"".join(map(named, RESPONDING))) as client, client.responses.stream(**INPUT) as streamed:
+        # What has come by each delta is what the SDK tells there.
+        told = [one.to_dict(warnings=False) for one in streamed]
+        final = json.loads(streamed.get_final_response().to_json(warnings=False))
+    snapshots = 0
+    for number, one in enumerate(told, 1):
+        if "snapshot" in one:
+            snapshots += 1
+            item = together(RESPONDING[:number]).body["output"][one["output_index"]]
+            so_far = item["content"][0]["text"] if "content" in item else item["arguments"]
+            assert so_far == one["snapshot"]
+    assert snapshots == 4
+    done = together(RESPONDING)
+    assert bare(done.body) == bare(final) == bare(RESPONSE_WHOLE)
+    assert (done.complete, done.error, done.other) == (True, None, [])
+
+
+# --- providers that speak the format in their own way ----------------------------------------------------------
+
+
+def test_the_first_chunk_has_only_filter_results() -> None:
+    filtered = [{"prompt_index": 0, "content_filter_results": {"hate": {"filtered": False}}}]
+    first = {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": filtered}
+    safe = {"hate": {"filtered": False, "severity": "safe"}}
+    late = {
+        "choices": [{"index": 0, "finish_reason": None, "content_filter_results": safe}],
+        "created": 0,
+        "id": "",
+        "model": "",
+        "object": "",
+    }
+    done = together([first, *HELLO, late], DONE)
+    (choice,) = HELLO_WHOLE["choices"]
+    assert done.body == {
+        **HELLO_WHOLE,
+        "prompt_filter_results": filtered,
+        "choices": [{**choice, "content_filter_results": safe}],
+    }
+    assert done.other == []
+
+
+def test_comments_and_a_stream_without_its_end() -> None:
+    text = b": OPENROUTER PROCESSING\n\n" * 2 + b"".join(map(data, HELLO))
+    assert assemble(text).body == HELLO_WHOLE
+    assert assemble(text).complete is True
+
+
+def test_complete_means_every_choice_that_was_seen() -> None:
+    begun = [chunk({"content": "a"}), chunk({"content": "b"}, index=1), chunk(finish="stop")]
+    assert together(begun).complete is False
+    assert together([*begun, chunk(finish="length", index=1)]).complete is True
+    assert together(begun[:1], DONE).complete is True
+    assert together([{**HEAD, "choices": []}]).complete is False
+    assert together([chunk(finish="")]).complete is False
+
+
+def test_text_completions() -> None:
+    def part(text: str, tokens: list[str], finish: str | None = None, index: int = 0) -> dict[str, Any]:
+        logprobs = {"tokens": tokens, "token_logprobs": [-0.5] * len(tokens), "top_logprobs": None}
+        choice = {"text": text, "index": index, "logprobs": logprobs, "finish_reason": finish}
+        return {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "m", "choices": [choice]}
+
+    done = together([part("He", ["He"]), part("x", [], index=1), part("llo", ["l", "lo"], "stop")])
+    assert done.body["object"] == "text_completion"
+    assert done.body["choices"] == [
+        {
+            "text": "Hello",
+            "index": 0,
+            "logprobs": {"tokens": ["He", "l", "lo"], "token_logprobs": [-0.5] * 3, "top_logprobs": None},
+            "finish_reason": "stop",
+        },
+        part("x", [], index=1)["choices"][0],
+    ]
+
+
+def test_what_is_told_again_is_not_told_twice() -> None:
+    again = call(0, "1", "call_1", "search") | {"role": "assistant"}
+    message = first_choice([chunk(again), chunk(again), chunk(again)])["message"]
+    assert message["role"] == "assistant"
+    assert message["tool_calls"] == [
+        {"index": 0, "id": "call_1", "type": "function", "function": {"arguments": "111", "name": "search"}}
+    ]
+    named_in_parts = [chunk(call(0, "", "call_1", "sea")), chunk(call(0, "{}", None, "rch"))]
+    assert first_choice(named_in_parts)["message"]["tool_calls"][0]["function"]["name"] == "search"
+
+
+def arguments(events: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    calls = first_choice(events)["message"]["tool_calls"]
+    return [(call["id"], call["function"]["arguments"]) for call in calls]
+
+
+def test_tool_calls_that_are_numbered_badly() -> None:
+    one, two = ('{"n": 1}', '{"n": 2}')
+    same_index = [chunk(call(0, one, "call_1", "f")), chunk(call(0, two, "call_2", "f"))]
+    assert arguments(same_index) == [("call_1", one), ("call_2", two)]
+    another_id = [chunk(call(0, '{"n"', "call_1", "f")), chunk(call(0, ": 1}", "call_9"))]
+    assert arguments(another_id) == [("call_1", one)]
+    out_of_order = [chunk(call(2, two, "call_2", "f")), chunk(call(0, one, "call_1", "f"))]
+    assert arguments(out_of_order) == [("call_1", one), ("call_2", two)]
+
+    def without_index(text: str, **keys: Any) -> dict[str, Any]:
+        return chunk({"tool_calls": [{"function": {"arguments": text}} | keys]})
+
+    begun = {"id": "call_1", "function": {"name": "f", "arguments": '{"n"'}}
+    no_index = [chunk({"tool_calls": [begun]}), without_index(": "), without_index("1}", id="call_1")]
+    assert arguments(no_index) == [("call_1", one)]
+
+
+def test_content_in_parts() -> None:
+    def thought(text: str) -> dict[str, Any]:
+        return {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}
+
+    events = [chunk({"content": "So"}), *(chunk(thought(t)) for t in ("Let", " me")), chunk({"content": "Hi"})]
+    events += [chunk({"content": "!"}), chunk({"content": [{"type": "reference", "ids": [1]}]})]
+    assert first_choice(events)["message"]["content"] == [
+        {"type": "text", "text": "So"},
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Let me"}]},
+        {"type": "text", "text": "Hi!"},
+        {"type": "reference", "ids": [1]},
+    ]
+
+
+def test_a_message_beside_its_deltas() -> None:
+    def both(delta: str, so_far: str) -> dict[str, Any]:
+        choice = {"index": 0, "message": {"content": so_far}, "delta": {"content": delta}}
+        return {**HEAD, "choices": [choice], "citations": ["u"], "x_groq": {delta: 1}}
+
+    body = together([both("Hel", "Hel"), both("lo", "Hello")]).body
+    assert body["choices"] == [{"index": 0, "message": {"content": "Hello"}}]
+    assert body["citations"] == ["u"]
+    assert body["x_groq"] == {"Hel": 1, "lo": 1}
+    whole = {**HELLO_WHOLE, "choices": [{"index": 0, "message": {"content": "Hello"}, "finish_reason": "stop"}]}
+    assert together([whole]).body == whole
+
+
+def test_citations_come_one_by_one() -> None:
+    cited = [{"type": "url_citation", "url_citation": {"url": url, "title": "t"}} for url in "ab"]
+    events = [chunk({"content": "x", "annotations": [one]}) for one in cited]
+    assert first_choice(events)["message"]["annotations"] == cited
+
+
+# --- responses that are cut off, or odd ------------------------------------------------------------------------
+
+
+def output(*events: dict[str, Any]) -> Any:
+    done = together([RESPONDING[0], *events])
+    assert (done.complete, done.error, done.other) == (False, None, [])
+    assert done.body["id"] == "resp_1"
+    assert done.body["status"] == "in_progress"
+    return done.body["output"]
+
+
+def test_a_response_that_is_cut_off() -> None:
+    for number in range(1, len(RESPONDING)):
+        output(*RESPONDING[1:number])
+    assert output(*RESPONDING[1:6]) == [REASONING]
+    half = {**TEXT, "text": "Hello"}
+    assert output(*RESPONDING[1:12]) == [REASONING, {**SAID, "status": "in_progress", "content": [half]}]
+    begun = {**CALLED, "status": "in_progress", "arguments": '{"q":'}
+    assert output(*RESPONDING[1:18]) == [REASONING, SAID, begun]
+    assert output(*RESPONDING[1:-1]) == RESPONSE_WHOLE["output"]
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "expected"),
+    [
+        ("refusal", OF_1, {"content": [{"type": "refusal", "refusal": "ab"}]}),
+        ("reasoning_text", OF_1, {"content": [{"type": "reasoning_text", "text": "ab"}]}),
+        ("output_text", OF_1, {"content": [{"type": "output_text", "text": "ab"}]}),
+        ("reasoning_summary_text", OF_0, {"summary": [{"type": "summary_text", "text": "ab"}]}),
+        ("function_call_arguments", OF_2, {"arguments": "ab"}),
+        ("mcp_call_arguments", OF_2, {"arguments": "ab"}),
+        ("custom_tool_call_input", OF_2, {"input": "ab"}),
+        ("code_interpreter_call_code", OF_2, {"code": "ab"}),
+    ],
+)
+def test_every_text_that_grows(name: str, of: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Also where the beginning of the item never came."""
+    deltas = [event(f"{name}.delta", **of, delta=text) for text in "ab"]
+    assert output(*deltas) == [{"id": of["item_id"], **expected}]
+    (key,) = {"refusal", "text", "arguments", "input", "code"} & dumps_keys(expected)
+    whole = json.loads(json.dumps(expected).replace("ab", "abc"))
+    assert output(*deltas, event(f"{name}.done", **of, **{key: "abc"})) == [{"id": of["item_id"], **whole}]
+
+
+def dumps_keys(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set(value).union(*map(dumps_keys, value.values()))
+    return set().union(*map(dumps_keys, value)) if isinstance(value, list) else set()
+
+
+def test_other_events_of_items() -> None:
+    said = event("output_item.added", output_index=0, item={"type": "message", "content": []})
+    of = {"output_index": 0, "content_index": 0}
+    cited = {"type": "url_citation", "url": "u"}
+    log = {"token": "a", "logprob": -0.5}
+    (item,) = output(
+        said,
+        event("content_part.added", **of, part={"type": "output_text", "text": ""}),
+        event("output_text.delta", **of, delta="a", logprobs=[log]),
+        event("output_text.delta", **of, delta="b", logprobs=[log]),
+        event("output_text.annotation.added", **of, annotation_index=0, annotation=cited),
+    )
+    (part,) = item["content"]
+    assert part == {"type": "output_text", "text": "ab", "annotations": [cited], "logprobs": [log, log]}
+
+    searching = event(
+        "output_item.added", output_index=0, item={"type": "web_search_call", "status": "in_progress"}
+    )
+    states = [event(f"web_search_call.{what}", output_index=0) for what in ("in_progress", "searching")]
+    assert output(searching, *states) == [{"type": "web_search_call", "status": "searching"}]
+
+    image = [event("image_generation_call.partial_image", output_index=0, partial_image_b64=b) for b in "xy"]
+    assert output(*image) == [{"partial_image_b64": "y"}]
+
+    of = {"output_index": 0, "command_index": 1}
+    assert output(
+        event("shell_call_command.added", output_index=0, command_index=0, command="ls"),
+        event("shell_call_command.added", **of, command=""),
+        event("shell_call_command.delta", **of, delta="make "),
+        event("shell_call_command.delta", **of, delta="test"),
+    ) == [{"action": {"commands": ["ls", "make test"]}}]
+    assert output(
+        event("shell_call_output_content.delta", **of, delta={"stdout": "a"}),
+        event("shell_call_output_content.delta", **of, delta={"stdout": "b", "stderr": "c"}),
+    ) == [{"output": [{}, {"stdout": "ab", "stderr": "c"}]}]
+
+
+@pytest.mark.parametrize("empty", [None, []])
+def test_a_last_event_without_the_output(empty: Any) -> None:
+    done = together([*RESPONDING[:-1], event("completed", response={**RESPONSE_WHOLE, "output": empty})])
+    assert done.body == RESPONSE_WHOLE
+    assert done.complete is True
+
+
+def test_an_incomplete_response_is_a_response() -> None:
+    whole = {**RESPONSE, "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    done = together([*RESPONDING[:3], event("incomplete", response={**whole, "output": [SAID]})])
+    assert done.body == {**whole, "output": [SAID]}
+    assert (done.complete, done.error) == (True, None)
+
+
+def test_unknown_events_are_kept_and_their_deltas_joined() -> None:
+    unknown = [
+        event("later.delta", output_index=0, delta="a"),
+        event("other.delta", delta="x", obfuscation="1"),
+        event("later.delta", output_index=0, delta="b"),
+        event("other.delta", delta="y", obfuscation="22"),
+        event("later.delta", output_index=1, delta="c"),
+        event("later.done", output_index=0, text="ab"),
+        {"type": "news", "text": "z"},
+    ]
+    done = together([*RESPONDING[:2], *numbered(unknown), *RESPONDING[2:]])
+    assert done.body == RESPONSE_WHOLE
+    assert [(one["type"], one.get("delta", one.get("text"))) for one in done.other] == [
+        ("response.later.delta", "ab"),
+        ("response.other.delta", "xy"),
+        ("response.later.delta", "c"),
+        ("response.later.done", "ab"),
+        ("news", "z"),
+    ]
+
+
+# --- errors inside ---------------------------------------------------------------------------------------------
+
+FAILED = {**RESPONSE, "status": "failed", "error": {"code": "server_error", "message": "m"}}
+
+
+@pytest.mark.parametrize(
+    ("failing", "kind"),
+    [
+        (data({"error": {"message": "m", "type": "server_error", "code": 500}}), "server_error"),
+        (data({"error": "m"}), None),
+        (data({**HEAD, "error": {"code": 502, "message": "m"}, "choices": [{"delta": {}, "index": 0}]}), "502"),
+        (data({**HEAD, "choices": [], "x_groq": {"id": "r", "error": "m"}}), None),
+        (data({"object": "error", "message": "m", "type": "BadRequestError", "code": 400}), "BadRequestError"),
+        (named({"type": "error", "code": "rate_limit", "message": "m", "param": None}), "rate_limit"),
+        (named({"type": "error", "error": {"type": "too_many_requests", "message": "m"}}), "too_many_requests"),
+        (named(event("failed", response=FAILED)), "server_error"),
+    ],
+)
+def test_errors_inside_a_stream(server: Server, tap: Tap, trace: Trace, failing: bytes, kind: str | None) -> None:
+    begun = RESPONDING[:12] if b"response.failed" in failing else [data(one) for one in HELLO[:2]]
+    server.replies.append(stream(*begun, failing))
+    with tap.wrap(library.Client()) as http:
+        http.post(f"{server.url}/v1/chat/completions", json=CHAT)
+    tap.flush()
+    payload = trace.one("model.error")
+    assert payload["error"] == {"kind": "stream", "type": kind, "message": "m"}
+    assert (payload["status"], payload["complete"]) == (200, False)
+    assert "other_events" not in payload
+    body = payload["body"]
+    assert "Hello" in json.dumps(body["choices"] if "choices" in body else body["output"])
+
+
+# --- through the SDK -------------------------------------------------------------------------------------------
+
+Work = Callable[[Any], Awaitable[Any]]
+
+
+@pytest.fixture
+def client(server: Server, tap: Tap) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key=KEY, base_url=f"{server.url}/v1", max_retries=0) as client:
+        yield tap.wrap(client)
+
+
+async def plain_chat(client: Any) -> Any:
+    return await client.chat.completions.create(**CHAT)
+
+
+async def plain_response(client: Any) -> Any:
+    return await client.responses.create(**INPUT)
+
+
+async def streamed_chat(client: Any) -> Any:
+    async with client.chat.completions.stream(**CHAT, stream_options={"include_usage": True}) as streamed:
+        return await streamed.get_final_completion()
+
+
+async def streamed_response(client: Any) -> Any:
+    async with client.responses.stream(**INPUT) as streamed:
+        return await streamed.get_final_response()
+
+
+class Unhurried:
+    """A client without async, as one that has it: whatever is called is awaited at once."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name in ("create", "get_final_completion", "get_final_response"):
+
+            async def done(*args: Any, **kwargs: Any) -> Any:
+                return found(*args, **kwargs)
+
+            return done
+        if name == "stream":
+            return lambda **kwargs: Unhurried(found(**kwargs))
+        return Unhurried(found)
+
+    async def __aenter__(self) -> Any:
+        return Unhurried(self._inner.__enter__())
+
+    async def __aexit__(self, *failure: Any) -> None:
+        self._inner.__exit__(*failure)
+
+
+def run(server: Server, tap: Tap, work: Work, concurrent: bool, retries: int = 0) -> Any:
+    """Do what `work` does with a wrapped client, async or not."""
+    options: dict[str, Any] = {"api_key": KEY, "base_url": f"{server.url}/v1", "max_retries": retries}
+
+    async def main() -> Any:
+        if concurrent:
+            async with openai.AsyncOpenAI(**options) as client:
+                return await work(tap.wrap(client))
+        with openai.OpenAI(**options) as client:
+            return await work(Unhurried(tap.wrap(client)))
+
+    return asyncio.run(main())
+
+
+ID = [("x-request-id", "req_1")]
+CALLS = {
+    "plain chat": (plain_chat, plain(HELLO_WHOLE), HELLO_WHOLE),
+    "plain response": (plain_response, plain(RESPONSE_WHOLE), RESPONSE_WHOLE),
+    "streamed chat": (streamed_chat, stream(*map(data, HELLO), DONE, headers=ID), HELLO_WHOLE),
+    "streamed response": (streamed_response, stream(*RESPONDING, headers=ID), RESPONSE_WHOLE),
+}
+
+
+@pytest.mark.parametrize("concurrent", [False, True])
+@pytest.mark.parametrize("name", CALLS)
+def test_calls(server: Server, tap: Tap, trace: Trace, name: str, concurrent: bool) -> None:
+    work, reply, whole = CALLS[name]
+    refused = {"error": {"message": "slow down", "type": "requests", "param": None, "code": "rate_limit_exceeded"}}
+    server.replies += [plain(refused, 429, [("retry-after-ms", "1")]), reply]
+    final = run(server, tap, work, concurrent, retries=1)
+    tap.flush()
+    payload = trace.one("model.response")
+    assert payload["body"] == whole
+    assert bare(json.loads(final.to_json(warnings=False))) == bare(whole)
+    assert (payload["complete"], payload["stream"]) == (True, name.startswith("streamed"))
+    assert "other_events" not in payload
+    assert payload["request_id"] == "req_1"
+    first, second = (event["payload"] for event in trace.events("model.request"))
+    assert (first["provider"], first["attempt"], second["attempt"]) == ("openai", 1, 2)
+    assert first["body"] == second["body"] == json.loads(server.seen[1].body)
+    error = trace.one("model.error")["error"]
+    assert error["kind"] == "http"
+    if not name.startswith("streamed"):  # the SDK reads no body for a stream that it will ask for again
+        assert (error["type"], error["message"]) == ("requests", "slow down")
+    assert KEY.encode() not in trace.raw
+
+
+@pytest.mark.parametrize("concurrent", [False, True])
+@pytest.mark.parametrize("end", ["reset", "cut"])
+@pytest.mark.parametrize("name", ["streamed chat", "streamed response"])
+def test_dropped_in_the_middle(
+    server: Server, tap: Tap, trace: Trace, name: str, end: str, concurrent: bool
+) -> None:
+    work, _, whole = CALLS[name]
+    begun = [data(one) for one in HELLO[:2]] if name == "streamed chat" else RESPONDING[:12]
+    server.replies.append(stream(*begun, end=end))
+    with pytest.raises((openai.APIConnectionError, library.TransportError)):
+        run(server, tap, work, concurrent)
+    tap.flush()
+    payload = trace.one("model.error")
+    assert payload["error"]["kind"] == "connection"
+    assert payload["complete"] is False
+    assert payload["body"]["id"] == whole["id"]
+    assert '"Hello"' in json.dumps(payload["body"])
+
+
+@pytest.mark.parametrize("concurrent", [False, True])
+@pytest.mark.parametrize("name", ["streamed chat", "streamed response"])
+def test_an_error_that_the_sdk_raises(server: Server, tap: Tap, trace: Trace, name: str, concurrent: bool) -> None:
+    work, _, _ = CALLS[name]
+    begun = [data(one) for one in HELLO[:2]] if name == "streamed chat" else RESPONDING[:12]
+    server.replies.append(stream(*begun, data({"error": {"message": "no room", "type": "server_error"}})))
+    with pytest.raises(openai.APIError, match="no room"):
+        run(server, tap, work, concurrent)
+    tap.flush()
+    payload = trace.one("model.error")
+    assert payload["error"] == {"kind": "stream", "type": "server_error", "message": "no room"}
+    assert '"Hello"' in json.dumps(payload["body"])
+
+
+def test_a_stream_that_just_ends(server: Server, client: openai.OpenAI, tap: Tap, trace: Trace) -> None:
+    server.replies += [stream(*map(data, HELLO[:3])), stream(*map(data, HELLO))]
+    assert len(list(client.chat.completions.create(**CHAT, stream=True))) == 3
+    assert len(list(client.chat.completions.create(**CHAT, stream=True))) == 5
+    tap.flush()
+    cut = trace.one("model.error")
+    assert (cut["error"]["kind"], cut["complete"]) == ("stream", False)
+    assert cut["body"]["choices"][0]["message"]["content"] == "Hello there"
+    whole = trace.one("model.response")
+    assert (whole["body"], whole["complete"]) == (HELLO_WHOLE, True)
+
+
+@pytest.mark.parametrize("enough", [False, True])
+def test_left_early(server: Server, client: openai.OpenAI, tap: Tap, trace: Trace, enough: bool) -> None:
+    server.replies.append(stream(*map(data, HELLO), DONE))
+    with client.chat.completions.create(**CHAT, stream=True) as chunks:
+        for one in chunks:
+            if one.choices[0].finish_reason if enough else one.choices[0].delta.content:
+                break
+    tap.flush()
+    if enough:
+        assert trace.one("model.response")["complete"] is True
+    else:
+        # What came in the same read is there, and may be all of it.
+        (ended,) = trace.events("model.response", "model.error")
+        assert ended["payload"]["body"]["choices"][0]["message"]["content"].startswith("Hello")
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------
+
+SECRET = "sk-proj-" + "Z9y8X7w6" * 6
+PARTS = [SECRET[:5], SECRET[5:17], SECRET[17:]]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [chunk({"content": part}) for part in PARTS],
+        [chunk({"reasoning": part}) for part in PARTS],
+        [chunk({"content": [{"type": "text", "text": part}]}) for part in PARTS],
+        [chunk(call(0, part)) for part in PARTS],
+        [chunk({"refusal": part}, index=n % 2) for part in PARTS for n in range(2)],
+        [{**HEAD, "choices": [{"text": part, "index": 0}]} for part in PARTS],
+        [RESPONDING[0], *(event("output_text.delta", **OF_1, delta=part) for part in PARTS)],
+        [RESPONDING[0], *(event("function_call_arguments.delta", **OF_2, delta=part) for part in PARTS)],
+        [RESPONDING[0], *(event(f"later{n}.delta", delta=part) for part in PARTS for n in range(2))],
+        [
+            *RESPONDING[:-1],
+            *(event("shell_call_command.delta", output_index=9, command_index=0, delta=part) for part in PARTS),
+        ],
+    ],
+)
+@pytest.mark.parametrize("end", ["end", "cut"])
+def test_a_secret_split_over_chunks(
+    server: Server, tap: Tap, trace: Trace, events: list[dict[str, Any]], end: str
+) -> None:
+    server.replies.append(stream(*map(named if "type" in events[0] else data, events), end=end))
+    with tap.wrap(library.Client()) as http:
+        try:
+            http.post(f"{server.url}/v1/chat/completions", json=CHAT)
+        except library.RemoteProtocolError:
+            assert end == "cut"
+    tap.flush()
+    payload = trace.one("model.error")
+    assert "[redacted]" in json.dumps(payload) or "secret" in payload["other_events"]["left_out"]
+    assert not any(part.encode() in trace.raw for part in PARTS[1:])
+
+
+# --- whatever comes --------------------------------------------------------------------------------------------
+
+NAMES = ["index", "id", "type", "text", "content", "tool_calls", "function", "arguments", "name", "delta", "role"]
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 3) | st.sampled_from(["", "a", "text", "thinking", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=8,
+)
+chat_keys = dict.fromkeys(("index", "delta", "message", "logprobs", "finish_reason", "text"), anything)
+item_keys = {"item", "part", "delta", "text", "annotation", "logprobs", "output", "command", "response", "error"}
+odd_choice = st.fixed_dictionaries({}, optional=chat_keys)
+odd_chunk = st.fixed_dictionaries(
+    {"choices": st.lists(odd_choice | anything, max_size=3)},
+    optional=dict.fromkeys(("object", "id", "error", "usage", "type", "x_groq"), anything),
+)
+odd_event = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(
+            [one["type"] for one in RESPONDING]
+            + [
+                f"response.{name}"
+                for name in (
+                    "shell_call_command.delta",
+                    "shell_call_command.added",
+                    "shell_call_output_content.delta",
+                    "output_text.annotation.added",
+                    "x.delta",
+                    "web_search_call.searching",
+                    "x",
+                    "",
+                )
+            ]
+        )
+    },
+    optional=dict.fromkeys(item_keys, anything)
+    | {key: st.integers(-1, 3) | anything for key in ("output_index", "content_index", "summary_index")}
+    | {"command_index": st.integers(-1, 20_000) | anything},
+)
+
+
+@given(st.lists(odd_chunk) | st.lists(odd_event) | st.lists(odd_chunk | odd_event | anything))
+def test_nothing_in_a_stream_raises(events: list[Any]) -> None:
+    done = assemble(b"".join(map(data, events)))
+    json.loads(dumps(done.body))
+    json.loads(dumps(done.other))
+
+
+def test_deep_nesting() -> None:
+    deep = b'{"a":' * 900 + b"1" + b"}" * 900
+    for around in (b'{"choices":[{"delta":%b}]}', b'{"type":"response.x.delta","output_index":0,"delta":%b}'):
+        done = assemble(data(around % deep) * 2)
+        json.loads(dumps([done.body, done.other]))
