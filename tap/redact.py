@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 
 from .jsonable import raw_json
 
@@ -163,8 +164,9 @@ def _ends(after: bytes) -> bytes:
 # A name is found by the colon after it, which a search can jump to. In JSON that is a string inside JSON, to any
 # depth, the quote has backslashes before it: one, or three, or more, which are counted later.
 _COLON = re.compile(
-    rb":(?<=[\"'\s]:)(?:" + _ends(rb"[\"']:") + rb"|(?<=\s:)"
-    rb'|(?<=\\":)(?:' + _ends(rb'\\":') + rb'|(?<=\\\\":)(?:' + _ends(rb'\\\\\\":') + rb'|(?<=\\\\\\\\":))))'
+    rb":(?<=[\"'\s]:)(?:"
+    rb'(?<=\\":)(?:' + _ends(rb'\\":') + rb'|(?<=\\\\":)(?:' + _ends(rb'\\\\\\":') + rb'|(?<=\\\\\\\\":)))'
+    rb"|" + _ends(rb"[\"']:") + rb"|(?<=\s:))"
     rb"(?=\s*(?:\\*\"|'))"
 )
 _OPEN = re.compile(rb"\s*(\\*)([\"'])")
@@ -187,12 +189,14 @@ def _named(raw: bytes) -> Iterator[Span]:
         depth = len(key) - 1 - len(name)
         name = name[name.rfind(quote) + 1 :]
         opening = _OPEN.match(raw, match.end())
-        if (
-            opening is not None
-            and opening.groups() == (b"\\" * depth, quote)
-            and _NAME.fullmatch(name) is not None
-        ):
+        if opening is not None and opening.groups() == (b"\\" * depth, quote) and _is_name(name):
             yield from _value(raw, opening)
+
+
+@lru_cache  # the same few come again and again
+def _is_name(word: bytes) -> bool:
+    """Say whether a key of this name holds a credential."""
+    return _NAME.fullmatch(word) is not None
 
 
 def _value(raw: bytes, opening: re.Match[bytes]) -> Iterator[Span]:
@@ -229,7 +233,7 @@ def _assigned(raw: bytes) -> Iterator[Span]:
         opening = _OPEN.match(raw, match.end())
         if opening is not None:
             word = _WORD_BEFORE.search(raw, max(0, at - _MAX_NAME), at)
-            if word is not None and _NAME.fullmatch(raw, word.start(), at) is not None:
+            if word is not None and _is_name(word[0]):
                 yield from _value(raw, opening)
         elif _is_parameter(raw, at):
             value = _PARAMETER_VALUE.match(raw, at)
