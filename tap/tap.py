@@ -343,11 +343,9 @@ class Tap:
             raw = dumps(kept | {"truncated": True, "bytes": len(raw)})
         if self.redact is None:
             return raw
-        redacted = guard.attempt(self.redact, raw)
+        redacted = guard.attempt(redaction.checked, self.redact, raw)
         # What could not be looked through is not written.
-        return (
-            redacted if isinstance(redacted, bytes) else dumps({"left_out": "redaction failed", "bytes": len(raw)})
-        )
+        return redacted if redacted is not None else dumps({"left_out": "redaction failed", "bytes": len(raw)})
 
     def _off(self) -> bool:
         if self.disabled:

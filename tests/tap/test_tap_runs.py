@@ -551,3 +551,22 @@ signal.signal(signal.SIGALRM, signal.SIG_IGN)
 """
     assert program(text, trace).returncode == 0
     assert [event["seq"] for event in trace.events()] == list(range(len(trace.events())))
+
+
+@pytest.mark.parametrize("result", [b'{"a":\n1}', b"[]", b"{", b"", None, "text", b'{"a":1}trailing}'])
+def test_a_redaction_that_gives_no_object_on_one_line(trace: Trace, result: Any) -> None:
+    with Tap(trace.path, redact=lambda raw: result if b"planted" in raw else raw) as tap:
+        tap.record("note", text="planted")
+    assert trace.types() == ["run.started", "note", "run.ended"]
+    assert trace.one("note")["left_out"] == "redaction failed"
+
+
+def test_a_redaction_that_records(trace: Trace) -> None:
+    def redact(raw: bytes) -> bytes:
+        tap.record("redacting")
+        return raw
+
+    with Tap(trace.path, redact=redact) as tap:
+        tap.record("note")
+    assert {"note", "redacting"} < set(trace.types())
+    assert len(trace.events()) < 10
