@@ -222,7 +222,8 @@ _EQUALS = re.compile(
     rb"(?=\\+[\"/]|'|[^&;#\s\"'\\<>(){}|]{3})"
 )
 _WORD_BEFORE = re.compile(rb"(?<![\w.-])[\w.-]++\Z")
-_PARAMETER_BEFORE = re.compile(_PARAMETER_NAME.encode() + rb"\Z", re.IGNORECASE)
+_PARAMETER_BEFORE = re.compile(_PARAMETER_NAME.encode(), re.IGNORECASE)
+_MAX_QUERY = 300
 _PARAMETER_VALUE = re.compile(rb"=((?:[^&;#\s\"'\\<>(){}|]|\\+/)++)")
 _NO_URL = re.compile(rb"[\s\"'<>(){}|\\]")
 
@@ -243,13 +244,16 @@ def _assigned(raw: bytes) -> Iterator[Span]:
 
 def _is_parameter(raw: bytes, end: int) -> bool:
     """Say whether the name of a credential ends at `end` and stands in the query of a URL or in a form."""
-    name = _PARAMETER_BEFORE.search(raw, max(0, end - _MAX_NAME), end)
-    if name is None or raw[name.start() : name.start() + 1] == b";":
+    text = raw[max(0, end - _MAX_QUERY) : end]
+    start = max(text.rfind(b"?"), text.rfind(b"&"))
+    if start < 0 or _PARAMETER_BEFORE.fullmatch(text, start) is None:
         return False
-    before = _NO_URL.split(raw[max(0, name.start() - 200) : name.start()])[-1]
+    backwards = text[:start][::-1]
+    other = _NO_URL.search(backwards)
+    before = backwards if other is None else backwards[: other.start()]
     # Source code has `a && key=b` and `a ? key=b`. In a URL there is a path before, or another parameter.
-    if raw[name.start() : name.start() + 1] == b"&":
-        return b"=" in before and not before.endswith(b"&")
+    if text[start : start + 1] == b"&":
+        return b"=" in before and not before.startswith(b"&")
     return not before or b"/" in before
 
 
