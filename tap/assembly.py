@@ -94,7 +94,7 @@ def _error(name: str, kind: str, event: dict[str, Any]) -> Any:
     if kind == "response.failed":
         return openai_response.failure(event)
     error = event.get("error")
-    if "error" in (name, kind):
+    if name == "error" or kind in ("error", "response.error"):
         # OpenAI's responses have the error's own keys beside the type of the event.
         return error or {k: v for k, v in event.items() if (k, v) != ("type", "error") and k != "sequence_number"}
     if event.get("object") == "error":  # vLLM

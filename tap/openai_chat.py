@@ -108,7 +108,7 @@ class Completion:
         entry = _find(entries, told)
         if entry is None:
             entry = {}
-            after = [n for n, one in enumerate(entries) if _index(one) > _index(told)] if "index" in told else []
+            after = [n for n, one in enumerate(entries) if 0 <= _index(told) < _index(one)]
             entries.insert(after[0] if after else len(entries), entry)
         self._join(entry, told, depth)
 
@@ -136,9 +136,7 @@ def _extend(choice: dict[str, Any], told: Any) -> None:
     """Make the lists in a choice's `logprobs` longer."""
     before = choice.get("logprobs")
     if not isinstance(before, dict) or not isinstance(told, dict):
-        # A copy of each list: these grow.
-        copy = {k: [*v] if isinstance(v, list) else v for k, v in told.items()} if isinstance(told, dict) else told
-        _tell(choice, "logprobs", copy)
+        _tell(choice, "logprobs", told)
         return
     for key, value in told.items():
         if isinstance(value, list) and isinstance(before.get(key), list):

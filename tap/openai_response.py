@@ -5,7 +5,8 @@ from typing import Any
 
 from .pieces import Pieces
 
-_TERMINAL = ("response.completed", "response.incomplete", "response.failed")
+# The last two are how other servers of this format end a response.
+_TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done")
 
 # What grows: the name in the type of its event -> the list of the output item that it is in, and its key there.
 _TEXTS = {
@@ -18,7 +19,7 @@ _TEXTS = {
     "custom_tool_call_input": (None, "input"),
     "code_interpreter_call_code": (None, "code"),
 }
-_PARTS = {"content_part": "content", "reasoning_summary_part": "summary"}
+_PARTS = {"content_part": "content", "reasoning_part": "content", "reasoning_summary_part": "summary"}
 _MAX_PARTS = 10_000
 
 
@@ -59,7 +60,7 @@ class Response:
         if name in _TEXTS and what in ("delta", "done"):
             return self._take_text(item, name, what, event)
         match name, what, event:
-            case "content_part" | "reasoning_summary_part", "added" | "done", {"part": dict(part)}:
+            case _, "added" | "done", {"part": dict(part)} if name in _PARTS:
                 place = _place(item, _PARTS[name], event)
                 if place is not None:
                     parts, number = place

@@ -285,6 +285,10 @@ def test_the_sdk_ends_with_the_same(name: str) -> None:
     assert (bare(done.body), done.complete) == (bare(final), True)
 
 
+def test_padding_is_left_out() -> None:
+    assert "obfuscation" not in together(CASES["padding"]).body
+
+
 def test_the_sdk_ends_with_the_same_response() -> None:
     with mocked(b"".join(map(named, RESPONDING))) as client, client.responses.stream(**INPUT) as streamed:
         # What has come by each delta is what the SDK tells there.
@@ -325,6 +329,11 @@ def test_the_first_chunk_has_only_filter_results() -> None:
         "choices": [{**choice, "content_filter_results": safe}],
     }
     assert done.other == []
+
+
+def test_choices_are_in_order() -> None:
+    done = together([chunk({"content": text}, index=n) for n, text in ((2, "c"), (0, "a"), (1, "b"))])
+    assert [choice["message"]["content"] for choice in done.body["choices"]] == ["a", "b", "c"]
 
 
 def test_comments_and_a_stream_without_its_end() -> None:
@@ -392,6 +401,13 @@ def test_tool_calls_that_are_numbered_badly() -> None:
     begun = {"id": "call_1", "function": {"name": "f", "arguments": '{"n"'}}
     no_index = [chunk({"tool_calls": [begun]}), without_index(": "), without_index("1}", id="call_1")]
     assert arguments(no_index) == [("call_1", one)]
+    another = {"index": None, "id": "call_2", "function": {"name": "f", "arguments": two}}
+    assert arguments([*no_index, chunk({"tool_calls": [another]})]) == [("call_1", one), ("call_2", two)]
+    mixed = [chunk(call(0, one, "call_1", "f")), chunk({"tool_calls": [another]})]
+    assert arguments(mixed) == [("call_1", one), ("call_2", two)]
+    nobody = [chunk({"tool_calls": [{"function": {"name": name, "arguments": "{}"}}]}) for name in "fg"]
+    calls = first_choice(nobody)["message"]["tool_calls"]
+    assert [one["function"]["name"] for one in calls] == ["f", "g"]
 
 
 def test_content_in_parts() -> None:
@@ -413,7 +429,7 @@ def test_a_message_beside_its_deltas() -> None:
         choice = {"index": 0, "message": {"content": so_far}, "delta": {"content": delta}}
         return {**HEAD, "choices": [choice], "citations": ["u"], "x_groq": {delta: 1}}
 
-    body = together([both("Hel", "Hel"), both("lo", "Hello")]).body
+    body = together([both("Hel", "HEL"), both("lo", "HELLO")]).body
     assert body["choices"] == [{"index": 0, "message": {"content": "Hello"}}]
     assert body["citations"] == ["u"]
     assert body["x_groq"] == {"Hel": 1, "lo": 1}
@@ -498,6 +514,10 @@ def test_other_events_of_items() -> None:
     states = [event(f"web_search_call.{what}", output_index=0) for what in ("in_progress", "searching")]
     assert output(searching, *states) == [{"type": "web_search_call", "status": "searching"}]
 
+    thought = {"type": "reasoning_text", "text": "Hm"}
+    of = {"output_index": 0, "content_index": 0}
+    assert output(event("reasoning_part.added", **of, part=thought)) == [{"content": [thought]}]
+
     image = [event("image_generation_call.partial_image", output_index=0, partial_image_b64=b) for b in "xy"]
     assert output(*image) == [{"partial_image_b64": "y"}]
 
@@ -514,9 +534,10 @@ def test_other_events_of_items() -> None:
     ) == [{"output": [{}, {"stdout": "ab", "stderr": "c"}]}]
 
 
+@pytest.mark.parametrize("last", ["completed", "done"])
 @pytest.mark.parametrize("empty", [None, []])
-def test_a_last_event_without_the_output(empty: Any) -> None:
-    done = together([*RESPONDING[:-1], event("completed", response={**RESPONSE_WHOLE, "output": empty})])
+def test_a_last_event_without_the_output(empty: Any, last: str) -> None:
+    done = together([*RESPONDING[:-1], event(last, response={**RESPONSE_WHOLE, "output": empty})])
     assert done.body == RESPONSE_WHOLE
     assert done.complete is True
 
@@ -564,6 +585,8 @@ FAILED = {**RESPONSE, "status": "failed", "error": {"code": "server_error", "mes
         (data({"object": "error", "message": "m", "type": "BadRequestError", "code": 400}), "BadRequestError"),
         (named({"type": "error", "code": "rate_limit", "message": "m", "param": None}), "rate_limit"),
         (named({"type": "error", "error": {"type": "too_many_requests", "message": "m"}}), "too_many_requests"),
+        (named({"type": "response.error", "error": {"type": "server_error", "message": "m"}}), "server_error"),
+        (b'event: error\ndata: {"type": "overloaded", "message": "m"}\n\n', "overloaded"),
         (named(event("failed", response=FAILED)), "server_error"),
     ],
 )
@@ -831,7 +854,7 @@ def test_nothing_in_a_stream_raises(events: list[Any]) -> None:
 
 
 def test_deep_nesting() -> None:
-    deep = b'{"a":' * 900 + b"1" + b"}" * 900
+    deep = b'{"a":' * 1010 + b"1" + b"}" * 1010
     for around in (b'{"choices":[{"delta":%b}]}', b'{"type":"response.x.delta","output_index":0,"delta":%b}'):
         done = assemble(data(around % deep) * 2)
         json.loads(dumps([done.body, done.other]))
