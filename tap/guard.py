@@ -1,5 +1,6 @@
 """The one place where the tap's own failures stop: nothing that goes wrong in here reaches the agent."""
 
+import errno
 import os
 import sys
 import threading
@@ -10,19 +11,41 @@ _told: set[str] = set()
 _telling = threading.local()
 
 
-def attempt(function: Callable[..., Any], *args: Any, default: Any = None, quiet: bool = False) -> Any:
+def attempt(
+    function: Callable[..., Any], *args: Any, default: Any = None, quiet: bool = False, everything: bool = False
+) -> Any:
     """Return `function(*args)`, or `default` if it raises any `Exception`.
 
     Unless `quiet`, the failure is said on stderr, once for each function and kind of exception.
-    KeyboardInterrupt, SystemExit and cancellation pass: they are the agent's business.
+    KeyboardInterrupt, SystemExit and cancellation pass: they are the agent's business. Except on the tap's own
+    thread, which asks for `everything`.
     """
     try:
         return function(*args)
-    except Exception as exc:  # noqa: BLE001 - the guard: an agent must survive any bug of its recorder
+    except BaseException as exc:  # the guard: an agent must survive any bug of its recorder
+        if not (everything or isinstance(exc, Exception)):
+            raise
         if not quiet:
             name = getattr(function, "__qualname__", "a callback")
-            tell(f"{name}/{type(exc).__name__}", f"could not record ({name}: {type(exc).__name__}: {text(exc)})")
+            tell(f"{name}/{type(exc).__name__}", f"could not record ({name}: {told(exc)})")
         return default
+
+
+def told(error: BaseException) -> str:
+    """Return what may be said of an exception: its type, and where it was raised or what the system said.
+
+    Not its text: that may quote what was to be recorded, with secrets in it that no redaction has seen.
+    """
+    name = type(error).__name__
+    number = error.errno if isinstance(error, OSError) and type(error).__module__ == "builtins" else None
+    if number is not None and number in errno.errorcode:
+        return f"{name}: {os.strerror(number)}"
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return name
+    return f"{name} at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
 
 
 def text(value: object) -> str:
@@ -52,10 +75,14 @@ def forget(key: str) -> None:
     _told.discard(key)
 
 
-def failure(function: Callable[..., Any], *args: Any) -> Exception | None:
-    """Call `function(*args)` and return what it raised, or None."""
+def failure(
+    function: Callable[..., Any], *args: Any, everything: bool = False, **named: Any
+) -> BaseException | None:
+    """Call a function and return the `Exception` that it raised, or None; any exception if `everything`."""
     try:
-        function(*args)
-    except Exception as exc:  # noqa: BLE001 - the guard: what fails may be the user's own callback
+        function(*args, **named)
+    except BaseException as exc:  # the guard: what fails may be the user's own callback
+        if not (everything or isinstance(exc, Exception)):
+            raise
         return exc
     return None

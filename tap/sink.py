@@ -1,60 +1,29 @@
 """The way of an event to its output: numbered and written at once, or queued for the one writer thread.
 
 Whoever holds the lock gives the event its `seq` and writes it, so the order in the file is the order of `seq`.
-While anything is queued, everything goes behind it, so that order holds there too.
+While anything is queued, everything goes behind it, so that order holds there too; but an agent's thread that gets
+the lock may write some of what is queued, and then its own.
 """
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from . import event, guard
-from .jsonable import dumps
+from . import guard
+from .backlog import Backlog, Gap, Item
+from .backlog import Record as Record  # for tap.py
+from .lock import Lock, holding
 from .output import Output
-from .run import Run
 
 LOCK_WAIT = 0.005  # seconds that an agent's thread waits for its turn, at most
 SLOW_WRITE = 0.05  # seconds after which a write is called slow, and the thread takes over
+HELP, HELP_TIME = 16, 0.005  # queued events that an agent's thread writes before its own, and seconds for them
 DRAIN = 2.0  # seconds that closing may take
 RETRY_FIRST, RETRY_LAST = 0.05, 2.0  # seconds between attempts to write
+TRIES = 3  # for an event that fails for another reason than the operating system's
 
 _UNREADABLE = ("tap.dropped", b'{"count":1,"bytes":0,"reason":"this event could not be put together"}')
-
-
-@dataclass(slots=True)
-class Record:
-    """An event that has no `seq` yet. `later`, called on the writer thread, gives type and payload if not None."""
-
-    run: Run
-    type: str
-    call_id: str | None
-    step_id: str | None
-    payload: bytes
-    size: int  # bytes that it counts for in the queue
-    later: Callable[[], tuple[str, bytes]] | None = None
-    counts: bool = False  # whether the run's counts belong at the end of the payload
-    timestamp: str = ""
-
-    def line(self) -> bytes:
-        payload = self.payload
-        if self.counts:
-            payload = b'%b,"events":%d,"dropped":%d}' % (payload[:-1], self.run.seq, self.run.dropped)
-        return event.line(
-            self.type, self.timestamp, self.run.run_id, self.run.seq, self.call_id, self.step_id, payload
-        )
-
-
-@dataclass(slots=True)
-class Gap:
-    """Events of one run that were dropped, where they would have stood."""
-
-    run: Run
-    reason: str
-    count: int = 0
-    bytes: int = 0
 
 
 class Sink:
@@ -71,64 +40,50 @@ class Sink:
 
     def reset(self) -> None:
         """Start afresh, as a forked child must: its parent's queue is its parent's, its locks may be held."""
-        self._lock = threading.Lock()  # around numbering and writing
-        self._counting = threading.Lock()  # around the next three; never held across input or output
-        self._draining = threading.Lock()  # around draining on a thread of the agent's
-        self._bytes = 0
-        self._gaps: dict[str, Gap] = {}  # by run_id, those that the last drop can still be added to
+        self._lock = Lock()  # around numbering and writing
+        self._counting = Lock()  # the queue's
+        self._starting = Lock()  # around starting the thread
+        self._draining = Lock()  # around draining
+        self._queue = Backlog(self._max_bytes, self._counting)
         self._thread: threading.Thread | None = None
-        # Appending to either takes no lock, so a finaliser may, whatever it interrupts.
-        self._queue: deque[Record | Gap | threading.Event] = deque()
-        self._wake: SimpleQueue[None] = SimpleQueue()
-        self._slow = False
+        self._wake: SimpleQueue[None] = SimpleQueue()  # putting into it takes no lock
+        self._slow = False  # whether only the thread writes
+        self._began: float | None = None  # when the write began that somebody is in
+        self._pending: tuple[Record | Gap, bytes] | None = None  # what is being written
         self._deadline: float | None = None  # when the thread has to give up
+        self._closed = False
 
     # --- from the agent's threads ------------------------------------------------------------------------------
 
     def put(self, record: Record) -> None:
-        """Write the event now, or queue it. Takes LOCK_WAIT and one write, at most."""
-        began = time.monotonic()
+        """Write the event now, or queue it. Takes LOCK_WAIT, HELP_TIME and one write, at most."""
+        came = time.monotonic()
         if not self._put_now(record):
             self._put_behind(record)
-        self.longest_wait = max(self.longest_wait, time.monotonic() - began)
+        self.longest_wait = max(self.longest_wait, time.monotonic() - came)
 
     def put_from_finaliser(self, record: Record) -> None:
         """Queue the event without taking any lock. `start` must have been called, and its bytes counted before."""
+        if self._closed:
+            self.dropped += 1
+            return
         self._queue.append(record)
         self._wake.put(None)
 
     def hold(self, size: int) -> bool:
         """Count bytes of a body that is kept for later; False if there is no room for them."""
-        counting = self._counting.acquire(timeout=LOCK_WAIT)
-        try:
-            if self._bytes + size > self._max_bytes:
-                return False
-            self._bytes += size
-            return True
-        finally:
-            if counting:
-                self._counting.release()
+        return self._queue.hold(size)
 
     def release(self, size: int) -> None:
         """Count bytes no longer."""
-        counting = self._counting.acquire(timeout=LOCK_WAIT)
-        self._bytes -= size
-        if counting:
-            self._counting.release()
+        self._queue.release(size)
 
     def start(self) -> bool:
         """Make sure that the writer thread runs; False if this process cannot have one."""
         if self._thread is not None and self._thread.is_alive():
             return True
-        with self._counting:
-            if self._thread is not None and self._thread.is_alive():
-                return True
-            thread = threading.Thread(target=self._work, name="agenttap", daemon=True)
-            self._thread = thread
-            if guard.failure(thread.start) is not None:  # no more threads, or the interpreter is going down
-                self._thread = None
-                return False
-            return True
+        # If the lock does not come, somebody is starting it: another thread, or what this one has interrupted.
+        return bool(holding(self._starting, LOCK_WAIT, self._start, default=True))
 
     def flush(self, timeout: float = DRAIN) -> bool:
         """Wait until what was queued before is written; False if that took longer than `timeout` seconds."""
@@ -150,155 +105,213 @@ class Sink:
         self._wake.put(None)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()))
-        left = [item for item in list(self._queue) if isinstance(item, Record)]
-        if left:
-            self.dropped += len(left)
-            guard.tell(
-                f"close {self.output.name}",
-                f"{len(left)} events could not be written to {self.output.name} before the end",
-            )
-        if self._lock.acquire(timeout=max(0.0, deadline - time.monotonic()) + LOCK_WAIT):
-            try:
-                guard.attempt(self.output.close)
-            finally:
-                self._lock.release()
+            guard.failure(thread.join, max(0.0, deadline - time.monotonic()))
+        wait = max(0.0, deadline - time.monotonic()) + LOCK_WAIT
+        if not holding(self._lock, wait, self._end, default=False):
+            # Somebody hangs in a write, and closes the output after it; or is just leaving.
+            self._closed = True
+            holding(self._lock, LOCK_WAIT, self._end, default=False)
+        self._abandon()
 
     @property
     def queued_bytes(self) -> int:
-        return self._bytes
+        return self._queue.size
 
     def _put_now(self, record: Record) -> bool:
-        if not self._direct or self._queue or self._slow or not self._lock.acquire(timeout=LOCK_WAIT):
+        if not self._direct or self._slow:
             return False
-        try:
-            if self._queue:
-                return False
-            began = time.monotonic()
-            failure = self._write(record)
-            self._slow = time.monotonic() - began > SLOW_WRITE
-            return failure is None
-        finally:
-            self._lock.release()
+        began = self._began
+        hanging = began is not None and time.monotonic() - began > LOCK_WAIT
+        return bool(holding(self._lock, 0.0 if hanging else LOCK_WAIT, self._write_in_turn, record, default=False))
 
     def _put_behind(self, record: Record) -> None:
-        if self._thread is not None and threading.get_ident() == self._thread.ident:
-            return  # the callback's own doing: recording it would never end
-        if not self.hold(record.size):
-            self._drop(record, "the queue is full")
+        inside = self.output.calling == threading.get_ident()
+        if inside or self._closed:
+            self.dropped += 1
+            if inside:  # or it would never end
+                guard.tell(f"inside {id(self)}", f"what {self.output.name} itself records is lost")
             return
-        self._gaps.pop(record.run.run_id, None)
-        if not record.timestamp:
-            record.timestamp = event.now()
-        self._queue.append(record)
+        if not self._queue.put(record):
+            self.dropped += 1
+            reason = "the queue is full"
+            self._queue.drop(record, reason)
+            guard.tell(f"drop {self.output.name}", f"events are being dropped: {reason} ({self.output.name})")
         self._wake.put(None)
         if not self.start():
             self._drain_here(time.monotonic() + LOCK_WAIT)
+        if self._closed:
+            self._abandon()
 
-    def _drop(self, record: Record, reason: str) -> None:
-        with self._counting:
-            gap = self._gaps.get(record.run.run_id)
-            if gap is None:
-                gap = self._gaps[record.run.run_id] = Gap(record.run, reason)
-                self._queue.append(gap)
-            gap.count += 1
-            gap.bytes += record.size
-            self.dropped += 1
-        guard.tell(f"drop {self.output.name}", f"events are being dropped: {reason} ({self.output.name})")
+    def _start(self) -> bool:
+        if self._thread is not None and self._thread.is_alive():
+            return True
+        thread = threading.Thread(target=self._work, name="agenttap", daemon=True)
+        self._thread = thread
+        if guard.failure(thread.start) is not None:  # no more threads, or the interpreter is going down
+            self._thread = None
+            return False
+        return True
 
     def _drain_here(self, deadline: float) -> None:
         """Do the thread's work on this one, when there can be no thread."""
-        if self._draining.acquire(blocking=False):
-            try:
-                self._drain(deadline)
-            finally:
-                self._draining.release()
+        holding(self._draining, 0.0, self._drain, deadline, default=None)
+
+    def _abandon(self) -> None:
+        """Count and report what is queued after the end."""
+        left = 0
+        while (item := self._queue.pop()) is not None:
+            if isinstance(item, Record):
+                self._queue.release(item.size)
+                left += 1
+        if left:
+            self.dropped += left
+            guard.tell(
+                f"close {self.output.name}",
+                f"{left} events could not be written to {self.output.name} before the end",
+            )
 
     # --- with the lock held ------------------------------------------------------------------------------------
 
-    def _write(self, record: Record) -> Exception | None:
+    def _write_in_turn(self, record: Record) -> bool:
+        """Write this event after those that are queued; False if that cannot be done now."""
+        self._settle()
+        if self._closed or not self._help():
+            return False
+        began = time.monotonic()
+        failure = self._write(record)
+        self._slow = time.monotonic() - began > SLOW_WRITE
+        return failure is None
+
+    def _help(self) -> bool:
+        """Write what is queued if it is not much, so that the thread need not race all others; say if all is."""
+        until = time.monotonic() + HELP_TIME
+        for _ in range(HELP):
+            item = self._queue.first()
+            if item is None:
+                return True
+            if not isinstance(item, Record) or item.later is not None:
+                return False
+            if self._write(item) is not None or time.monotonic() > until:
+                return False
+        return not self._queue
+
+    def _write(self, item: Record | Gap) -> BaseException | None:
         """Number and write one event, and return what went wrong."""
-        if not record.timestamp:
-            record.timestamp = event.now()
-        line = record.line()
-        # Counted first: an exception from a signal handler after the write must not give a number out twice.
-        record.run.seq += 1
-        failure = guard.failure(self.output.write, line)
+        self._began = time.monotonic()
+        failure = guard.failure(self._send, item, everything=self._on_thread())
         if failure is None:
-            self.written += 1
-            return None
-        record.run.seq -= 1
-        guard.tell(
-            f"write {self.output.name}", f"cannot write to {self.output.name}: {guard.text(failure)}; will retry"
-        )
+            self._arrived(item)
+        else:
+            self._pending = None
+            self._slow = True
+            guard.tell(
+                f"write {self.output.name}",
+                f"cannot write to {self.output.name}: {guard.told(failure)}; will retry",
+            )
+        self._began = None
+        if self._closed:  # while this write hung
+            guard.attempt(self.output.close)
         return failure
 
-    def _write_gap(self, gap: Gap) -> Exception | None:
-        run = gap.run
-        with self._counting:
-            if self._gaps.get(run.run_id) is gap:
-                del self._gaps[run.run_id]
-        run.dropped += gap.count
-        first, run.seq = run.seq, run.seq + gap.count
-        payload = dumps(
-            {
-                "count": gap.count,
-                "bytes": gap.bytes,
-                "reason": gap.reason,
-                "from_seq": first,
-                "to_seq": run.seq - 1,
-            }
-        )
-        failure = self._write(Record(run, "tap.dropped", None, None, payload, 0))
-        if failure is not None:
-            run.seq, run.dropped = first, run.dropped - gap.count
-        return failure
+    def _send(self, item: Record | Gap) -> None:
+        if isinstance(item, Gap):
+            self._queue.seal(item)
+        line = item.line()
+        self._pending = (item, line)
+        self.output.write(line)
+
+    def _arrived(self, item: Record | Gap) -> None:
+        """Count what was written.
+
+        A signal handler of the agent's may raise anywhere in `_write`. Until the last assignment here the event is
+        pending, and the output is asked about it before the next is numbered. The assignments follow each other
+        without a call, so that Python runs no signal handler among them: either all are done or none.
+        """
+        queued = self._queue.first() is item
+        if queued:
+            self._queue.pop()  # only now: an empty queue means that all is written
+        run, lost = item.run, item.count if isinstance(item, Gap) else 0
+        run.seq += lost + 1
+        run.dropped += lost
+        self.written += 1
+        self._pending = None
+        if queued and isinstance(item, Record):
+            self._queue.release(item.size)
+
+    def _settle(self) -> None:
+        """Find out what became of a write that an exception out of a signal handler has ended."""
+        if self._pending is not None:
+            item, line = self._pending
+            if guard.attempt(self.output.has, line, default=True):
+                self._arrived(item)
+            self._pending = None
+
+    def _end(self) -> bool:
+        self._settle()
+        self._closed = True
+        guard.attempt(self.output.close)
+        return True
 
     # --- on the writer thread ----------------------------------------------------------------------------------
+
+    def _on_thread(self) -> bool:
+        return self._thread is not None and threading.get_ident() == self._thread.ident
 
     def _work(self) -> None:
         while True:
             self._wake.get()
-            self._drain(None)
+            # Whatever is raised on this thread is nobody else's business.
+            failure = guard.failure(holding, self._draining, -1, self._drain, None, default=None, everything=True)
+            if failure is not None:
+                guard.tell(f"work {self.output.name}", f"could not write: {guard.told(failure)}")
             if self._deadline is not None:
                 return
 
     def _drain(self, deadline: float | None) -> None:
         """Write what is queued until nothing is left, or until `deadline`."""
-        pause, tries = RETRY_FIRST, 0
-        while self._queue:
-            item = self._queue[0]
-            if isinstance(item, threading.Event):
-                self._queue.popleft()
-                item.set()
-                continue
+        pause, tries, tried = RETRY_FIRST, 0, None
+        while (item := self._queue.first()) is not None and not self._closed:
             if isinstance(item, Record) and item.later is not None:
                 # Before the lock is taken: nobody has to wait for this.
-                item.type, item.payload = guard.attempt(item.later, default=_UNREADABLE)
+                made: Callable[[], tuple[str, bytes]] = item.later
+                item.type, item.payload = guard.attempt(made, default=_UNREADABLE, everything=self._on_thread())
                 item.later = None
-            with self._lock:
-                began = time.monotonic()
-                failure = self._write_gap(item) if isinstance(item, Gap) else self._write(item)
-                if failure is None:
-                    # Only now: an empty queue means that all is written.
-                    self._queue.popleft()
-                    self._slow = time.monotonic() - began > SLOW_WRITE and bool(self._queue)
+            end = deadline if deadline is not None else self._deadline
+            wait = -1 if self._on_thread() else max(0.0, (end or 0.0) - time.monotonic())
+            failure = holding(self._lock, wait, self._write_first, item, default=_BUSY)
             if failure is None:
                 guard.forget(f"write {self.output.name}")
-                if isinstance(item, Record):
-                    self.release(item.size)
-                pause, tries = RETRY_FIRST, 0
+                pause = RETRY_FIRST
                 continue
-            tries += 1
-            if self.output.patience is not None and tries >= self.output.patience:
-                self._give_up(item, failure)
-                pause, tries = RETRY_FIRST, 0
+            if failure is _BUSY:
+                return
+            tries = tries + 1 if tried is item else 1
+            tried = item
+            patience = self.output.patience if isinstance(failure, OSError) else self.output.patience or TRIES
+            if patience is not None and tries >= patience:
+                holding(self._lock, wait, self._give_up, item, failure, default=None)
+                pause = RETRY_FIRST
                 continue
             end = deadline if deadline is not None else self._deadline
             if end is not None and time.monotonic() + pause > end:
                 return
             self._pause(pause)
             pause = min(pause * 2, RETRY_LAST)
+
+    def _write_first(self, item: Item) -> BaseException | None:
+        """Write the first event in the queue, unless somebody else has by now."""
+        self._settle()
+        if self._closed or self._queue.first() is not item:
+            return None
+        if isinstance(item, threading.Event):
+            self._queue.pop()
+            item.set()
+            return None
+        began = time.monotonic()
+        failure = self._write(item)
+        if failure is None:
+            self._slow = time.monotonic() - began > SLOW_WRITE and bool(self._queue)
+        return failure
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not on when the sink is being closed."""
@@ -311,17 +324,18 @@ class Sink:
             if self._deadline is not None:
                 return
 
-    def _give_up(self, item: Record | Gap, failure: Exception) -> None:
-        self._queue.popleft()
+    def _give_up(self, item: Record | Gap, failure: BaseException) -> None:
+        if self._queue.first() is not item:
+            return
         if isinstance(item, Record):
-            self.release(item.size)
-            gap = Gap(item.run, f"{type(failure).__name__}: {guard.text(failure)}", 1, item.size)
+            self._queue.release(item.size)
+            self._queue.give_up(item, guard.told(failure))
             self.dropped += 1
-            if self._queue and isinstance(self._queue[0], Gap) and self._queue[0].run is item.run:
-                self._queue[0].count += 1
-                self._queue[0].bytes += item.size
-            else:
-                self._queue.appendleft(gap)
         else:  # only the numbers are left to tell of it
+            self._queue.pop()
             item.run.seq += item.count
             item.run.dropped += item.count
+        self._slow = bool(self._queue)
+
+
+_BUSY = TimeoutError()

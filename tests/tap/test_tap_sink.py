@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 from agenttap import Tap, guard
+from agenttap.backlog import OVERHEAD
 from agenttap.output import Callback, File
 from agenttap.run import Run
-from agenttap.sink import Record, Sink
+from agenttap.sink import HELP, Record, Sink
 from conftest import Trace
 
 
@@ -33,6 +34,7 @@ class Gated:
     direct: bool = True
     patience: int | None = None
     name = "gated"
+    calling: int | None = None
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -42,6 +44,7 @@ class Gated:
         self.failing: Exception | None = None
         self.failed = threading.Event()
         self.lines: list[dict[str, Any]] = []
+        self.closed = False
 
     def write(self, line: bytes) -> None:
         self.entered.set()
@@ -51,9 +54,13 @@ class Gated:
             self.failed.set()
             raise self.failing
         self.lines.append(json.loads(line))
+        self.closed = False  # as a file is opened again
+
+    def has(self, line: bytes) -> bool:
+        return json.loads(line) in self.lines
 
     def close(self) -> None:
-        pass
+        self.closed = True
 
 
 def note(run: Run, size: int = 10, **payload: Any) -> Record:
@@ -134,6 +141,86 @@ def test_a_write_that_breaks_off_spoils_no_other_line(tmp_path: Path, monkeypatc
     monkeypatch.undo()
     file.write(b"abcdefgh\n")
     assert (tmp_path / "f").read_bytes() == b"abc\nabcdefgh\n"
+
+
+def test_a_fragment_is_ended_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk with room for three bytes, then for one, then for all."""
+    file, real, room = File(tmp_path / "f"), os.write, [3, 0, 1, 0, 0]
+
+    def write(fd: int, data: bytes) -> int:
+        fits = room.pop(0) if room else len(data)
+        if not fits:
+            raise OSError(28, "No space left on device")
+        return real(fd, data[:fits])
+
+    monkeypatch.setattr(os, "write", write)
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space"):
+            file.write(b"abcdefgh\n")
+    file.write(b"abcdefgh\n")
+    file.write(b"ijk\n")
+    assert (tmp_path / "f").read_bytes() == b"abc\nabcdefgh\nijk\n"
+
+
+@pytest.mark.parametrize("reused", [True, False])
+def test_a_descriptor_that_the_agent_has_closed(trace: Trace, tmp_path: Path, reused: bool) -> None:
+    """As a daemon does with all that it inherits. The number may be the agent's own file by then."""
+    own = tmp_path / "own"
+    program = f"""
+import os
+from agenttap import Tap
+tap = Tap({str(trace.path)!r})
+tap.record("one")
+number = tap.sink.output._fd
+os.closerange(3, 64)
+if {reused}:
+    own = os.open({str(own)!r}, os.O_RDWR | os.O_CREAT)
+    os.dup2(own, number)
+tap.record("two")
+if {reused}:
+    os.dup2(own, tap.sink.output._fd)
+tap.close()
+if {reused}:
+    os.fstat(number), os.fstat(own)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert trace.types() == ["run.started", "one", "two", "run.ended"]
+    if reused:
+        assert own.read_bytes() == b""
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_pipe_that_nobody_reads(tmp_path: Path, read: bool) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    program = f"""
+import sys, time
+from agenttap import Tap
+tap = Tap({str(path)!r})
+tap.record("note", text="x" * 200_000)
+print("went on", flush=True)
+sys.stdin.read()
+assert not {read} or tap.flush(20)
+began = time.monotonic()
+tap.close()
+assert time.monotonic() - began < 10
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "went on\n"
+            if read:
+                with path.open("rb") as reader:
+                    process.stdin.close()
+                    lines = [json.loads(line) for line in reader.read().splitlines()]
+                assert [line["type"] for line in lines] == ["run.started", "note", "run.ended"]
+            else:
+                process.stdin.close()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
 
 
 def test_a_full_disk_that_has_room_again(trace: Trace) -> None:
@@ -285,7 +372,7 @@ def test_after_a_slow_write_the_thread_takes_over(monkeypatch: pytest.MonkeyPatc
 
 def test_loss_is_an_event_where_it_happened() -> None:
     output, run, other = Gated(), Run(None, None, None, None), Run(None, None, None, None)
-    sink = Sink(output, max_queue_bytes=100)
+    sink = Sink(output, max_queue_bytes=10 * (10 + OVERHEAD))
     output.failing = OSError(28, "No space left on device")
     for n in range(25):
         sink.put(note(run, n=n))
@@ -309,9 +396,9 @@ def test_loss_is_an_event_where_it_happened() -> None:
 
 def test_each_loss_is_told_in_its_place() -> None:
     output, run = Gated(), Run(None, None, None, None)
-    sink = Sink(output, max_queue_bytes=100)
+    sink = Sink(output, max_queue_bytes=100 + 2 * OVERHEAD)
     output.failing = OSError(28, "No space left on device")
-    for size in (90, 20, 10, 10, 30):  # the second, and the last two, find no room
+    for size in (90, 20 + OVERHEAD, 10, 10, 30):  # the second, and the last two, find no room
         sink.put(note(run, size))
     assert output.failed.wait(10)
     output.failing = None
@@ -319,6 +406,214 @@ def test_each_loss_is_told_in_its_place() -> None:
     told = [(line["type"], line["seq"], line["payload"].get("count")) for line in output.lines]
     assert told == [("note", 0, None), ("tap.dropped", 2, 1), ("note", 3, None), ("tap.dropped", 6, 2)]
     sink.close()
+
+
+def test_what_is_queued_is_written_by_whoever_comes() -> None:
+    """Otherwise a busy agent's threads only ever add to the queue, and the one writer thread lags behind them."""
+    output, run = Gated(), Run(None, None, None, None)
+    sink = Sink(output)
+    sink.start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    for n in range(3):
+        sink._queue.put(note(run, n=n))
+    sink.put(note(run, n=3))
+    assert [line["payload"]["n"] for line in output.lines] == [0, 1, 2, 3]
+    for n in range(40):
+        sink._queue.put(note(run, n=n))
+    sink.put(note(run, n=40))
+    assert len(output.lines) == 4 + HELP  # no more than that at once
+    for _ in range(3):
+        sink.put(note(run, n=99))
+    assert [line["payload"]["n"] for line in output.lines[4:]] == [*range(41), 99, 99, 99]
+    assert seqs(output.lines) == list(range(48))
+    assert sink.queued_bytes == 0
+
+
+def test_nobody_waits_for_what_is_still_to_be_made() -> None:
+    output, run = Gated(), Run(None, None, None, None)
+    sink = Sink(output)
+    making, made = threading.Event(), threading.Event()
+
+    def later() -> tuple[str, bytes]:
+        making.set()
+        assert made.wait(20)
+        return "late", b"{}"
+
+    sink.start()
+    sink.put_from_finaliser(Record(run, "", None, None, b"", 0, later=later))
+    assert making.wait(10)
+    sink.put(note(run))
+    assert output.lines == []
+    made.set()
+    assert sink.flush(10)
+    assert [line["type"] for line in output.lines] == ["late", "note"]
+    sink.close()
+
+
+def test_what_waits_is_counted_with_what_it_takes_in_memory() -> None:
+    output, run = Gated(), Run(None, None, None, None)
+    sink = Sink(output)
+    sink.start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    for _ in range(3):
+        sink._queue.put(note(run, 10))
+    assert sink.queued_bytes == 3 * (10 + OVERHEAD)
+
+
+def test_closing_while_a_write_hangs() -> None:
+    """Nothing is written after the end, and whoever hung closes the output after it."""
+    output, run = Gated(), Run(None, None, None, None)
+    sink = Sink(output)
+    output.gate.clear()
+    hanging = threading.Thread(target=sink.put, args=(note(run),))
+    hanging.start()
+    assert output.entered.wait(10)
+    sink.put(note(run))
+    sink.close(0.05)
+    assert sink.dropped == 1
+    assert not output.closed
+    output.gate.set()
+    hanging.join()
+    assert output.closed
+    sink.put(note(run))
+    assert sink.dropped == 2
+    assert seqs(output.lines) == [0]
+
+
+def test_closing_while_others_record(trace: Trace) -> None:
+    for _ in range(20):
+        tap, stop = Tap(trace.path), threading.Event()
+        tap.record("note")
+
+        def work(tap: Tap = tap, stop: threading.Event = stop) -> None:
+            while not stop.is_set():
+                tap.sink.put(note(tap._default))
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        tap.close()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        output = tap.sink.output
+        assert isinstance(output, File)
+        assert output._fd == -1
+        assert tap.sink.queued_bytes == 0
+    by_run: dict[str, list[int]] = {}
+    for event in trace.events():
+        by_run.setdefault(event["run_id"], []).append(event["seq"])
+    assert all(numbers == list(range(len(numbers))) for numbers in by_run.values())
+
+
+# --- signal handlers -------------------------------------------------------------------------------------------
+
+
+def test_a_handler_that_raises_again_and_again(trace: Trace) -> None:
+    """Timeouts by SIGALRM, thousands of them: no lock is left held, and no number is lost or given twice."""
+    program = f"""
+import random, signal, time
+from agenttap import Tap
+class Timeout(BaseException): pass
+def handler(*_): raise Timeout
+tap = Tap({str(trace.path)!r})
+tap.record("first")
+random.seed(1)
+signal.signal(signal.SIGALRM, handler)
+for _ in range(3000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(.0001, .0004))
+        while True: tap.record("note")
+    except Timeout: pass
+    signal.setitimer(signal.ITIMER_REAL, 0)
+lines = open({str(trace.path)!r}, "rb").read().count(b"\\n")
+tap.record("last")
+assert open({str(trace.path)!r}, "rb").read().count(b"\\n") >= lines + 1
+tap.close()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    events = trace.events()
+    assert seqs(events) == list(range(len(events)))
+    assert [event["type"] for event in events[-2:]] == ["last", "run.ended"]
+
+
+@pytest.mark.parametrize("bytes_first", [0, 3, 10_000])
+@pytest.mark.parametrize("queued", [False, True])
+def test_an_exception_in_the_middle_of_a_write(
+    tap: Tap, trace: Trace, monkeypatch: pytest.MonkeyPatch, bytes_first: int, queued: bool
+) -> None:
+    """Whether the line is there decides about its number."""
+    tap.record("note", n=0)
+    run, real = tap._default, os.write
+    if queued:
+        monkeypatch.setattr(tap.sink, "start", lambda: True)  # no thread takes part
+        tap.sink._queue.put(note(run, n=1))
+
+    def write(fd: int, data: bytes) -> int:
+        if bytes_first:
+            real(fd, data[:bytes_first])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(KeyboardInterrupt):
+        tap.record("note", n=2 if queued else 1)
+    monkeypatch.undo()
+    tap.record("note", n=3)
+    tap.close()
+    whole, torn = [], []
+    for line in trace.raw.splitlines(keepends=True):
+        try:
+            whole.append(json.loads(line))
+        except ValueError:
+            torn.append(line)
+    assert seqs(whole) == list(range(len(whole)))
+    assert torn == ([b'{"v\n'] if bytes_first == 3 else [])
+    told = [event["payload"]["n"] for event in whole if event["type"] == "note"]
+    assert told == ([0, 1, 3] if queued or bytes_first > 3 else [0, 3])
+    assert tap.stats()["written"] == len(whole)
+    assert tap.stats()["queued_bytes"] == 0
+
+
+def test_a_handler_that_records_in_the_middle_of_a_write(
+    tap: Tap, trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        if b'"outer"' in data:
+            tap.record("inner")  # as a handler does that interrupts right here
+        return real(fd, data)
+
+    monkeypatch.setattr(os, "write", write)
+    began = time.monotonic()
+    tap.record("outer")
+    assert tap.flush(10)
+    assert time.monotonic() - began < 5
+    assert trace.types() == ["run.started", "outer", "inner"]
+    assert seqs(trace.events()) == [0, 1, 2]
+
+
+def test_a_handler_that_records_while_the_thread_is_started(trace: Trace) -> None:
+    program = """
+import signal, threading
+from agenttap import Tap
+lines = []
+tap = Tap(writer=lines.append)
+start = threading.Thread.start
+def interrupted(self):
+    signal.raise_signal(signal.SIGUSR1)
+    return start(self)
+threading.Thread.start = interrupted
+signal.signal(signal.SIGUSR1, lambda *_: tap.record("inner"))
+tap.record("outer")
+tap.close()
+assert sum(b'"inner"' in line for line in lines) == 1, lines
+assert sum(b'"outer"' in line for line in lines) == 1, lines
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- callbacks -------------------------------------------------------------------------------------------------
 
 
 def test_a_callback_gets_every_line_on_another_thread() -> None:
@@ -346,9 +641,9 @@ def test_a_callback_that_raises(capfd: pytest.CaptureFixture[str]) -> None:
     assert [line["payload"]["n"] for line in lines if line["type"] == "note"] == [0, 1, 2, 5, 6]
     lost = [line["payload"] for line in lines if line["type"] == "tap.dropped"]
     assert sum(each["count"] for each in lost) == 2
-    assert "not this one" in lost[0]["reason"]
+    assert lost[0]["reason"].startswith("RuntimeError at test_tap_sink.py:")
     assert tap.stats()["dropped"] == 2
-    assert "not this one" in capfd.readouterr().err
+    assert "RuntimeError at test_tap_sink.py:" in capfd.readouterr().err
 
 
 def test_a_callback_that_always_raises_costs_no_more_than_the_drain() -> None:
@@ -360,6 +655,57 @@ def test_a_callback_that_always_raises_costs_no_more_than_the_drain() -> None:
     began = time.monotonic()
     tap.close()
     assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("what", [SystemExit, KeyboardInterrupt, type("Panic", (BaseException,), {})])
+def test_a_callback_cannot_end_the_thread(what: type[BaseException]) -> None:
+    lines: list[dict[str, Any]] = []
+
+    def writer(line: bytes) -> None:
+        event = json.loads(line)
+        if event["type"] == "poison":
+            raise what
+        lines.append(event)
+
+    with Tap(writer=writer) as tap:
+        tap.record("poison")
+        tap.record("note")
+        assert tap.flush(10)
+    assert [line["type"] for line in lines] == ["run.started", "tap.dropped", "note", "run.ended"]
+    assert seqs(lines) == [0, 2, 3, 4]
+    assert tap.stats()["dropped"] == 1
+
+
+def test_work_for_later_cannot_end_the_thread() -> None:
+    output, run = Gated(), Run(None, None, None, None)
+    sink = Sink(output)
+
+    def later() -> tuple[str, bytes]:
+        raise SystemExit
+
+    sink.start()
+    sink.put_from_finaliser(Record(run, "", None, None, b"", 0, later=later))
+    assert sink.flush(10)
+    sink.put(note(run))
+    assert [line["type"] for line in output.lines] == ["tap.dropped", "note"]
+    sink.close()
+
+
+def test_what_is_recorded_on_the_thread_is_kept() -> None:
+    """By a generator of the agent's, say, that is collected there."""
+    output, run = Gated(), Run(None, None, None, None)
+    output.direct = False
+    sink = Sink(output)
+
+    def later() -> tuple[str, bytes]:
+        sink.put(note(run))
+        return "late", b"{}"
+
+    sink.start()
+    sink.put_from_finaliser(Record(run, "", None, None, b"", 0, later=later))
+    assert sink.flush(10)
+    sink.close()
+    assert [line["type"] for line in output.lines] == ["late", "note"]
 
 
 def test_a_callback_that_records(trace: Trace) -> None:
@@ -374,6 +720,7 @@ def test_a_callback_that_records(trace: Trace) -> None:
         taps.append(tap)
         tap.record("note")
     assert len(lines) == 3
+    assert tap.stats()["dropped"] == 3
 
 
 def test_everything_on_the_thread(trace: Trace) -> None:
@@ -414,7 +761,28 @@ def test_a_redaction_that_fails_lets_nothing_out(trace: Trace, capfd: pytest.Cap
     with Tap(trace.path, redact=broken) as tap:
         tap.record("note", password="hunter2")
     assert trace.one("note") == {"left_out": "redaction failed", "bytes": 22}
-    assert "broken rule" in capfd.readouterr().err
+    assert "RuntimeError at test_tap_sink.py:" in capfd.readouterr().err
+
+
+def test_nothing_is_quoted_that_no_redaction_has_seen(trace: Trace, capfd: pytest.CaptureFixture[str]) -> None:
+    def rule(raw: bytes) -> bytes:
+        raise ValueError(f"cannot parse {raw!r}")
+
+    def writer(line: bytes) -> None:
+        if b'"note"' in line:
+            raise ConnectionError("POST https://logs.example/in?api_key=hunter2 failed")
+        lines.append(line)
+
+    lines: list[bytes] = []
+    with Tap(trace.path, redact=rule) as tap:
+        tap.record("note", password="hunter2")
+    with Tap(writer=writer) as tap:
+        tap.record("note")
+    assert any(b"tap.dropped" in line for line in lines)
+    assert b"hunter2" not in trace.raw + b"".join(lines)
+    said = capfd.readouterr().err
+    assert "hunter2" not in said
+    assert "ConnectionError" in said
 
 
 def test_secrets_in_what_tools_say(tap: Tap, trace: Trace) -> None:
