@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from .guard import attempt
+
 MAX_DEPTH = 150
 MAX_REPR = 10_000
 _MANY = 200
@@ -25,13 +27,14 @@ def dumps(value: object) -> bytes:
     type and message; anything else as its `repr`. NaN and infinities become strings, integers keep all their
     digits, a lone surrogate becomes its escape as text, a cycle `<cycle>`.
     """
-    done: bytes = _attempt(orjson.dumps, value, _default)
-    if done is _FAILED:
+    # Not `_attempt`: no code of the agent's runs right here, so what is no Exception comes from a signal handler.
+    done: bytes | None = attempt(orjson.dumps, value, _default, quiet=True)
+    if done is None:
         return orjson.dumps(_plain(value, ()))
     # orjson writes NaN as null and says nothing. Looking at few values costs less than looking through long text.
     if len(done) <= _SMALL and b"null" not in done:
         return done
-    if _attempt(_may_hold_nan, value) and b"null" in done:
+    if attempt(_may_hold_nan, value, default=True, quiet=True) and b"null" in done:
         return orjson.dumps(_plain(value, ()))
     return done
 
