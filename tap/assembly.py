@@ -96,7 +96,7 @@ def _error(name: str, kind: str, event: dict[str, Any]) -> Any:
     error = event.get("error")
     if name == "error" or kind in ("error", "response.error"):
         # OpenAI's responses have the error's own keys beside the type of the event.
-        return error or {k: v for k, v in event.items() if (k, v) != ("type", "error") and k != "sequence_number"}
+        return error or {k: v for k, v in event.items() if (k, v) != ("type", "error")}
     if event.get("object") == "error":  # vLLM
         return event
     if error and "type" not in event:  # in place of a chunk, or with the last

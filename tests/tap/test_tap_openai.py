@@ -13,7 +13,7 @@ from agenttap.jsonable import dumps
 from conftest import Trace
 from fakeapi import Server, plain, stream
 from fakeapi import sse as named
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
@@ -496,17 +496,18 @@ def dumps_keys(value: Any) -> set[str]:
 def test_other_events_of_items() -> None:
     said = event("output_item.added", output_index=0, item={"type": "message", "content": []})
     of = {"output_index": 0, "content_index": 0}
-    cited = {"type": "url_citation", "url": "u"}
+    cited, again = ({"type": "url_citation", "url": url} for url in "uv")
     log = {"token": "a", "logprob": -0.5}
     (item,) = output(
         said,
-        event("content_part.added", **of, part={"type": "output_text", "text": ""}),
+        event("content_part.added", **of, part={"type": "output_text", "text": "so "}),
         event("output_text.delta", **of, delta="a", logprobs=[log]),
         event("output_text.delta", **of, delta="b", logprobs=[log]),
         event("output_text.annotation.added", **of, annotation_index=0, annotation=cited),
+        event("output_text.annotation.added", **of, annotation_index=1, annotation=again),
     )
     (part,) = item["content"]
-    assert part == {"type": "output_text", "text": "ab", "annotations": [cited], "logprobs": [log, log]}
+    assert part == {"type": "output_text", "text": "so ab", "annotations": [cited, again], "logprobs": [log, log]}
 
     searching = event(
         "output_item.added", output_index=0, item={"type": "web_search_call", "status": "in_progress"}
@@ -532,6 +533,12 @@ def test_other_events_of_items() -> None:
         event("shell_call_output_content.delta", **of, delta={"stdout": "a"}),
         event("shell_call_output_content.delta", **of, delta={"stdout": "b", "stderr": "c"}),
     ) == [{"output": [{}, {"stdout": "ab", "stderr": "c"}]}]
+    ran = [{"outcome": {"type": "exit", "exit_code": 0}, "stdout": "abc", "stderr": ""}]
+    assert output(
+        event("shell_call_output_content.delta", **of, delta={"stdout": "a"}),
+        event("shell_call_output_content.done", **of, output=ran),
+        {"type": "keepalive"},
+    ) == [{"output": ran}]
 
 
 @pytest.mark.parametrize("last", ["completed", "done"])
@@ -547,6 +554,13 @@ def test_an_incomplete_response_is_a_response() -> None:
     done = together([*RESPONDING[:3], event("incomplete", response={**whole, "output": [SAID]})])
     assert done.body == {**whole, "output": [SAID]}
     assert (done.complete, done.error) == (True, None)
+
+
+@pytest.mark.parametrize("number", [-1, 1_000_000, "0", None])
+def test_parts_with_an_impossible_number(number: Any) -> None:
+    of = {"output_index": 0, "content_index": number}
+    done = together([RESPONDING[0], *(event("output_text.delta", **of, delta=text) for text in "ab")])
+    assert done.other == [event("output_text.delta", **of, delta="ab")]
 
 
 def test_unknown_events_are_kept_and_their_deltas_joined() -> None:
@@ -602,6 +616,21 @@ def test_errors_inside_a_stream(server: Server, tap: Tap, trace: Trace, failing:
     assert "other_events" not in payload
     body = payload["body"]
     assert "Hello" in json.dumps(body["choices"] if "choices" in body else body["output"])
+
+
+def test_an_event_with_an_error_belongs_to_the_body_too() -> None:
+    last = {**chunk({"content": "!"}, finish="error"), "error": {"code": 502, "message": "m"}}
+    done = together([*HELLO[:2], last])
+    assert done.error == {"code": 502, "message": "m"}
+    assert done.body["choices"][0]["message"]["content"] == "Hello!"
+    assert done.body["choices"][0]["finish_reason"] == "error"
+    assert "error" not in done.body
+
+    first = {"type": "error", "code": "server_error", "message": "the cause"}
+    done = together([*RESPONDING[:12], first, event("failed", response=FAILED)])
+    assert done.error == {"code": "server_error", "message": "the cause"}
+    assert done.body["status"] == "failed"
+    assert done.body["output"][1]["content"][0]["text"] == "Hello"
 
 
 # --- through the SDK -------------------------------------------------------------------------------------------
@@ -846,6 +875,7 @@ odd_event = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(odd_chunk) | st.lists(odd_event) | st.lists(odd_chunk | odd_event | anything))
 def test_nothing_in_a_stream_raises(events: list[Any]) -> None:
     done = assemble(b"".join(map(data, events)))
