@@ -9,6 +9,7 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
 
 from . import event, guard
+from .block import Block
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -108,7 +109,7 @@ def active(tap: "Tap") -> Run | None:
     return None if here is None else here.run
 
 
-class RunBlock:
+class RunBlock(Block):
     """What `tap.run()` returns: a context manager, also for `async with`, whose value is itself."""
 
     def __init__(self, tap: "Tap", run_id: str | None, name: str | None, metadata: object) -> None:
@@ -142,11 +143,3 @@ class RunBlock:
                 # A generator may be closed in another context than it was started in.
                 guard.attempt(_active.reset, self._token, quiet=True)
             self._token = None
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
-        self.__exit__(kind, error, trace)

@@ -4,6 +4,7 @@ from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
 
 from . import event, guard
+from .block import Block
 from .run import error_text, is_failure
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def active(tap: "Tap") -> str | None:
     return None
 
 
-class StepBlock:
+class StepBlock(Block):
     """What `tap.step()` returns: a context manager, also for `async with`, whose value is itself."""
 
     def __init__(self, tap: "Tap", name: str, attributes: dict[str, Any]) -> None:
@@ -49,14 +50,6 @@ class StepBlock:
             # A generator may be closed in another context than it was started in.
             guard.attempt(_active.reset, self._token, quiet=True)
             self._token = None
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
-        self.__exit__(kind, error, trace)
 
     def _put(self, type: str, more: dict[str, Any]) -> None:
         payload = {"name": self._name, "attributes": self._attributes, **more}

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
 from . import guard
+from .block import Block
 from .run import Run, is_failure
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Calls:
         return same[0] if len(same) == 1 else None
 
 
-class ToolBlock:
+class ToolBlock(Block):
     """What `tap.tool_call()` returns: a context manager, also for `async with`, whose value is itself.
 
     Set `result`, or `error` (text or an exception), inside the block. An exception that leaves the block is the
@@ -105,14 +106,6 @@ class ToolBlock:
     ) -> None:
         told = error if is_failure(error) else self.error
         self._tap.record_tool_result(self._tool_name, self.result, told, call_id=self.call_id)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
-    ) -> None:
-        self.__exit__(kind, error, trace)
 
 
 def recorded(tap: "Tap", function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
