@@ -24,7 +24,7 @@ def wrap(tap: "Tap", client: object) -> None:
         )
     swap = guard.failure(_swap_class, tap, http)
     if swap is not None and (failed := guard.failure(_replace_transports, tap, http)) is not None:
-        guard.tell(f"wrap {type(http)}", f"cannot record this client: {guard.text(swap)}; {guard.text(failed)}")
+        guard.tell(f"wrap {type(http)}", f"cannot record this client: {guard.told(swap)}; {guard.told(failed)}")
 
 
 def _http_client(client: object) -> Any:

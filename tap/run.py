@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import time
 import traceback
 from contextvars import ContextVar, Token
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from . import event, guard
 from .block import Block
+from .lock import Lock
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,7 +36,7 @@ class Run:
         self.announcing: set[int] = set()  # threads that are making its run.started
         self.ended = False
         self.failure: dict[str, Any] | None = None  # `error` and `exception` of what it ended with, or will
-        self.lock = threading.Lock()
+        self.lock = Lock()
 
     def opening(self, version: str) -> dict[str, Any]:
         """Return the payload of `run.started`."""

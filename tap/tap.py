@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar, overload
 from . import clients, event, guard, hooks, step
 from . import redact as redaction
 from .jsonable import dumps
+from .lock import holding
 from .output import Callback, File, Output
 from .run import Run, RunBlock, active, is_failure, told
 from .sink import DRAIN, Record, Sink
@@ -26,6 +27,7 @@ PARENT_VARIABLE = "AGENTTAP_PARENT_RUN_ID"
 DISABLED_VARIABLE = "AGENTTAP_DISABLED"
 _STILL_IN_FLIGHT = ("cancelled", "Closed", "the tap was closed while the response was still coming")
 _BEGINNINGS = {"step.started", "model.request", "http.request", "tool.called"}
+_LOCK_WAIT = 0.05  # seconds for another thread to write the run's start
 _HEAD = 200  # bytes that a head takes, about
 _SMALL = 4096  # bytes; what is kept of a payload that is too large
 
@@ -225,16 +227,7 @@ class Tap:
             opening = self._record_of(run, "run.started", run.opening(__version__))
         finally:
             run.announcing.discard(me)
-        # With a limit: a signal handler may have interrupted this very block.
-        if not run.lock.acquire(timeout=0.05):
-            return
-        try:
-            if not run.announced:
-                self.sink.put(opening)
-                run.announced = True
-                hooks.before_multiprocessing_exit(self)
-        finally:
-            run.lock.release()
+        holding(run.lock, _LOCK_WAIT, self._open, run, opening, default=None)
 
     def end_run(self, run: Run, error: BaseException | None) -> None:
         """Write `run.ended`, once, if `run.started` was written. `run` must be this process's own. May raise."""
@@ -332,6 +325,12 @@ class Tap:
             original["run_id"] = run.given_id
         raw = self._encode(payload | {"original": original} if original else payload)
         return Record(run, safe_type, safe_id, step_id, raw, len(raw) + _HEAD, counts=counts)
+
+    def _open(self, run: Run, opening: Record) -> None:
+        if not run.announced:
+            self.sink.put(opening)
+            run.announced = True
+            hooks.before_multiprocessing_exit(self)
 
     def _base(self) -> Run:
         return self.heir(self._default)

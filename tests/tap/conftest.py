@@ -1,37 +1,12 @@
 """A tap on a file in a temporary folder, and what it wrote."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from agenttap import Tap
 from fakeapi import Server
-
-
-class Trace:
-    """The file a tap writes, as a test wants to look at it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @property
-    def raw(self) -> bytes:
-        return self.path.read_bytes() if self.path.exists() else b""
-
-    def events(self, *types: str) -> list[dict[str, Any]]:
-        """Every event so far, or those of some types. Fails on a line that is not one."""
-        found = [json.loads(line) for line in self.raw.splitlines()]
-        return [event for event in found if not types or event["type"] in types]
-
-    def types(self) -> list[str]:
-        return [event["type"] for event in self.events()]
-
-    def one(self, type: str) -> Any:
-        """The payload of the only event of this type."""
-        (event,) = self.events(type)
-        return event["payload"]
+from traced import Trace
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from typing import Any
 import anthropic
 import pytest
 from agenttap import Tap
-from conftest import Trace
 from fakeapi import MESSAGE, STREAM, Server, error, plain, sse, stream
+from traced import Trace
 
 KEY = "sk-ant-api03-" + "A1b2C3d4" * 8
 ASK: dict[str, Any] = {"model": "claude-test", "max_tokens": 64, "messages": [{"role": "user", "content": "Hi"}]}

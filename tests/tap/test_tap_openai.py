@@ -10,13 +10,13 @@ import pytest
 from agenttap import Tap
 from agenttap.assembly import Assembled, assemble
 from agenttap.jsonable import dumps
-from conftest import Trace
 from fakeapi import Server, plain, stream
 from fakeapi import sse as named
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionChunk
+from traced import Trace
 
 KEY = "sk-proj-" + "A1b2C3d4" * 6
 CHAT: dict[str, Any] = {"model": "gpt-test", "messages": [{"role": "user", "content": "Hi"}]}

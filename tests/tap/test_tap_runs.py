@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from agenttap import Tap
-from conftest import Trace
+from traced import Trace
 
 
 def program(text: str, trace: Trace, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ from agenttap.backlog import OVERHEAD
 from agenttap.output import Callback, File
 from agenttap.run import Run
 from agenttap.sink import HELP, Record, Sink
-from conftest import Trace
+from traced import Trace
 
 
 @pytest.fixture(autouse=True)

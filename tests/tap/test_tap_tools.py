@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from agenttap import Tap, tools
-from conftest import Trace
+from traced import Trace
 
 
 def pairs(trace: Trace) -> list[tuple[str, str | None]]:

@@ -1,0 +1,29 @@
+"""What a tap wrote, as a test wants to look at it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+class Trace:
+    """The file a tap writes, as a test wants to look at it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def raw(self) -> bytes:
+        return self.path.read_bytes() if self.path.exists() else b""
+
+    def events(self, *types: str) -> list[dict[str, Any]]:
+        """Every event so far, or those of some types. Fails on a line that is not one."""
+        found = [json.loads(line) for line in self.raw.splitlines()]
+        return [event for event in found if not types or event["type"] in types]
+
+    def types(self) -> list[str]:
+        return [event["type"] for event in self.events()]
+
+    def one(self, type: str) -> Any:
+        """The payload of the only event of this type."""
+        (event,) = self.events(type)
+        return event["payload"]
