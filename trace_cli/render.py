@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -161,11 +162,11 @@ class Pretty:
     def close(self) -> None:
         """Waits until the pager is left."""
         if self._pager and self._pager.stdin:
+            ours = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the pager's from here on
             with suppress(BrokenPipeError):
                 self._pager.stdin.close()
-            while self._pager.returncode is None:  # Ctrl-C is the pager's
-                with suppress(KeyboardInterrupt):
-                    self._pager.wait()
+            self._pager.wait()
+            signal.signal(signal.SIGINT, ours)
 
     def _print(self, shown: Any) -> None:
         with self._console.capture() as captured:
