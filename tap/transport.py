@@ -121,7 +121,18 @@ def _library(thing: Any) -> str:
     raise TypeError(f"not from {' or '.join(LIBRARIES)}: {type(thing).__module__}.{type(thing).__qualname__}")
 
 
-class SyncTransport:
+class _Before:
+    """Stands before something of the agent's, `_inner`: what it does not do itself is that one's own."""
+
+    _inner: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_inner":  # while it is copied
+            raise AttributeError(name)
+        return getattr(self._inner, name)
+
+
+class SyncTransport(_Before):
     """Stands before a client's transport for one request, or for good; everything else is the transport's own."""
 
     def __init__(self, tap: "Tap", inner: Any) -> None:
@@ -147,13 +158,8 @@ class SyncTransport:
     def __exit__(self, *args: Any) -> Any:
         return self._inner.__exit__(*args)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "_inner":  # while it is copied
-            raise AttributeError(name)
-        return getattr(self._inner, name)
 
-
-class AsyncTransport:
+class AsyncTransport(_Before):
     """The same for an async client."""
 
     def __init__(self, tap: "Tap", inner: Any) -> None:
@@ -179,11 +185,6 @@ class AsyncTransport:
     async def __aexit__(self, *args: Any) -> Any:
         return await self._inner.__aexit__(*args)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "_inner":  # while it is copied
-            raise AttributeError(name)
-        return getattr(self._inner, name)
-
 
 def _listen(flight: Flight, response: Any, base: str) -> None:
     if flight.answered(response):
@@ -197,11 +198,16 @@ def _tee(library: str, base: str) -> Any:
     return type(tee.__name__.lstrip("_"), (tee, getattr(sys.modules[library], base)), {})
 
 
-class _SyncTee:
+class _Tee(_Before):
     def __init__(self, inner: Any, flight: Flight) -> None:
         self._inner = inner
         self._flight = flight
 
+    def __del__(self) -> None:
+        guard.attempt(self._flight.end, DROPPED)
+
+
+class _SyncTee(_Tee):
     def __iter__(self) -> Iterator[bytes]:
         flight = self._flight
         try:
@@ -219,20 +225,8 @@ class _SyncTee:
         finally:
             guard.attempt(self._flight.end, CLOSED)
 
-    def __del__(self) -> None:
-        guard.attempt(self._flight.end, DROPPED)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "_inner":  # while it is copied
-            raise AttributeError(name)
-        return getattr(self._inner, name)
-
-
-class _AsyncTee:
-    def __init__(self, inner: Any, flight: Flight) -> None:
-        self._inner = inner
-        self._flight = flight
-
+class _AsyncTee(_Tee):
     # An async generator: httpx2 closes nothing else.
     async def __aiter__(self) -> AsyncIterator[bytes]:
         flight = self._flight
@@ -254,11 +248,3 @@ class _AsyncTee:
             await self._inner.aclose()
         finally:
             guard.attempt(self._flight.end, CLOSED)
-
-    def __del__(self) -> None:
-        guard.attempt(self._flight.end, DROPPED)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_inner":  # while it is copied
-            raise AttributeError(name)
-        return getattr(self._inner, name)
