@@ -74,7 +74,8 @@ class Around:
                     f"stdin:{event.line}: an anchor needs its _src, or a FILE to find its run_id and seq in",
                     f"trace filter --src … FILE | trace {self._command}, or: trace {self._command} FILE",
                 )
-            if not files and event.src["file"].startswith((streams.STDIN, "/dev/fd/", "/proc/self/fd/")):
+            file = event.src["file"]
+            if not files and (file == streams.STDIN or file.startswith(("/dev/fd/", "/proc/self/fd/"))):
                 raise TraceError(
                     "the anchor's trace was a pipe and cannot be read again",
                     f"name the trace: trace {self._command} --at first-error FILE,"
