@@ -1,4 +1,4 @@
-"""Events that wait for the writer thread: a queue with a bound in bytes, and gaps where it was full."""
+"""What waits for one sink: a queue with a bound in bytes, and gaps where it was full."""
 
 from collections import deque
 from collections.abc import Callable
@@ -6,77 +6,99 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
-from . import event
+from . import event, guard
 from .jsonable import dumps
-from .lock import holding
+from .lock import Lock, holding
 from .run import Run
 
 # Bytes that an event takes in memory beyond what is counted for its payload. Measured with tracemalloc: 4.1 KB for
 # a small payload, whose buffer is larger than it is; 2.6 KB for each event of an exchange with a model.
 OVERHEAD = 4096
 _WAIT = 0.005  # seconds
+_UNREADABLE = ("tap.dropped", b'{"count":1,"bytes":0,"reason":"this event could not be put together"}')
 
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """An event that has no `seq` yet. `later`, called on the writer thread, gives type and payload if not None."""
+    """One event, on its way to every sink. `seq` and `timestamp` are given when it is numbered.
+
+    `later`, if not None, gives type and payload; it is called once, on a writer thread as a rule.
+    """
 
     run: Run
     type: str
     call_id: str | None
     step_id: str | None
     payload: bytes
-    size: int  # bytes that it counts for in the queue
+    size: int  # bytes that it counts for in a queue
     later: Callable[[], tuple[str, bytes]] | None = None
     counts: bool = False  # whether the run's counts belong at the end of the payload
     timestamp: str = ""
+    seq: int | None = None
+    held: int = 0  # bytes of a body that the journal counts until the event is numbered
+    making: Any = None  # the lock around `later`
 
-    def line(self) -> bytes:
-        """Return the event with the next number of its run."""
-        payload = self.payload
+    def __post_init__(self) -> None:
+        if self.later is not None:
+            self.making = Lock()
+
+    def make(self, everything: bool) -> bool:
+        """Have `later` done, whoever does it. The caller holds `making`."""
+        if self.later is not None:
+            made = guard.attempt(self.later, default=_UNREADABLE, everything=everything)
+            self.type, self.payload = made
+            self.later = None
+        return True
+
+    def line(self, dropped: int) -> bytes:
+        """Return the event as a line; `dropped` events of its run did not reach the sink that it is for."""
+        payload, seq = self.payload, self.seq or 0
         if self.counts:
-            payload = b'%b,"events":%d,"dropped":%d}' % (payload[:-1], self.run.seq, self.run.dropped)
-        if not self.timestamp:
-            self.timestamp = event.now()
-        return event.line(
-            self.type, self.timestamp, self.run.run_id, self.run.seq, self.call_id, self.step_id, payload
-        )
+            payload = b'%b,"events":%d,"dropped":%d}' % (payload[:-1], seq, dropped)
+        return event.line(self.type, self.timestamp, self.run.run_id, seq, self.call_id, self.step_id, payload)
 
 
 @dataclass(slots=True, eq=False)
 class Gap:
-    """Events of one run that were dropped, where they would have stood."""
+    """Events of one run, with numbers that follow each other, that did not reach a sink."""
 
     run: Run
     reason: str
-    count: int = 0
-    size: int = 0  # bytes of them all
+    first: int  # seq
+    last: int
+    size: int  # bytes of them all
 
-    def line(self) -> bytes:
-        """Return the `tap.dropped` that stands after the numbers which the lost events would have had."""
-        first = self.run.seq
+    @property
+    def count(self) -> int:
+        return self.last - self.first + 1
+
+    def line(self, dropped: int) -> bytes:
+        """Return the `tap.dropped` that stands for them, with the number of the last."""
         payload = {
             "count": self.count,
             "bytes": self.size,
             "reason": self.reason,
-            "from_seq": first,
-            "to_seq": first + self.count - 1,
+            "from_seq": self.first,
+            "to_seq": self.last,
         }
-        return event.line(
-            "tap.dropped", event.now(), self.run.run_id, first + self.count, None, None, dumps(payload)
-        )
+        return event.line("tap.dropped", event.now(), self.run.run_id, self.last, None, None, dumps(payload))
 
 
 Item = Record | Gap | Event  # an Event is set when everything before it is written
 
 
 class Backlog:
-    """What is queued, first in, first out. `lock` is around counting, and never held across input or output."""
+    """What is queued, first in, first out. The lock is around counting, and never held across input or output.
 
-    def __init__(self, max_bytes: int, lock: Any) -> None:
+    `held` tells how many bytes are kept elsewhere, that count too.
+    """
+
+    def __init__(self, max_bytes: int, held: Callable[[], int]) -> None:
         self._max_bytes = max_bytes
-        self._lock = lock
+        self._held = held
+        self._lock = Lock()
         self._bytes = 0
+        self.last: Record | None = None  # the event that was put or dropped last
         self._gaps: dict[str, Gap] = {}  # by run_id, those that the last drop can still be added to
         self._items: deque[Item] = deque()
 
@@ -85,36 +107,35 @@ class Backlog:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that are taken, about: what is queued, and bodies that are kept for later."""
+        """Bytes of memory that what is queued takes, about."""
         return self._bytes + OVERHEAD * len(self._items)
 
-    def hold(self, size: int) -> bool:
-        """Count bytes; False if there is no room for them."""
-        # Without the lock a sum may go wrong once in a long while; waiting for it would be worse.
-        held = holding(self._lock, _WAIT, self._hold, size, default=None)
-        return bool(self._hold(size) if held is None else held)
+    def has_room(self, size: int) -> bool:
+        return self.size + self._held() + size <= self._max_bytes
 
-    def release(self, size: int) -> None:
-        """Count bytes no longer."""
-        if not holding(self._lock, _WAIT, self._add, -size, default=False):
-            self._add(-size)
-
-    def put(self, record: Record) -> bool:
-        """Append an event; False if there is no room for it."""
-        if not self.hold(record.size):
-            return False
+    def put(self, record: Record) -> None:
+        """Append an event, whether there is room for it or not."""
         self._gaps.pop(record.run.run_id, None)
+        # Without the lock a sum may go wrong once in a long while; waiting for it would be worse.
+        if not holding(self._lock, _WAIT, self._add, record.size, default=False):
+            self._add(record.size)
+        self.last = record  # no call in between, so no signal handler's exception
         self._items.append(record)
-        return True
 
-    def append(self, item: Item) -> None:
-        """Append without counting, and without any lock: a finaliser may, whatever it interrupts."""
-        self._items.append(item)
+    def release(self, record: Record) -> None:
+        """Count the bytes of an event no longer."""
+        if not holding(self._lock, _WAIT, self._add, -record.size, default=False):
+            self._add(-record.size)
+
+    def append(self, mark: Event) -> None:
+        self._items.append(mark)
 
     def drop(self, record: Record, reason: str) -> None:
-        """Count an event that found no room, in its place."""
+        """Note an event that found no room, in its place."""
         if not holding(self._lock, _WAIT, self._add_to_gap, record, reason, default=False):
-            self._items.append(Gap(record.run, reason, 1, record.size))
+            gap = _gap(record, reason)
+            self.last = record
+            self._items.append(gap)
 
     def first(self) -> Item | None:
         try:
@@ -138,18 +159,12 @@ class Backlog:
         after = self.first()
         if isinstance(after, Gap) and after.run is record.run:
             self.seal(after)
-            after.count += 1
+            after.first = record.seq or 0
             after.size += record.size
         else:
-            self._items.appendleft(Gap(record.run, reason, 1, record.size))
+            self._items.appendleft(_gap(record, reason))
 
     # --- with the lock held, as a rule ---------------------------------------------------------------------------
-
-    def _hold(self, size: int) -> bool:
-        if self.size + size > self._max_bytes:
-            return False
-        self._bytes += size
-        return True
 
     def _add(self, size: int) -> bool:
         self._bytes += size
@@ -157,13 +172,21 @@ class Backlog:
 
     def _add_to_gap(self, record: Record, reason: str) -> bool:
         gap = self._gaps.get(record.run.run_id)
-        if gap is None:
-            gap = self._gaps[record.run.run_id] = Gap(record.run, reason)
-            self._items.append(gap)
-        gap.count += 1
-        gap.size += record.size
+        if gap is not None:
+            gap.last = record.seq or 0
+            gap.size += record.size
+            self.last = record
+            return True
+        gap = _gap(record, reason)
+        self._gaps[record.run.run_id] = gap
+        self.last = record
+        self._items.append(gap)
         return True
 
     def _seal(self, gap: Gap) -> None:
         if self._gaps.get(gap.run.run_id) is gap:
             del self._gaps[gap.run.run_id]
+
+
+def _gap(record: Record, reason: str) -> Gap:
+    return Gap(record.run, reason, record.seq or 0, record.seq or 0, record.size)

@@ -20,7 +20,7 @@ _LIBRARIES = ("anthropic", "openai", "httpx", "httpx2")
 
 
 class Run:
-    """The numbering and the outcome of one run. `seq` belongs to whoever holds the sink's lock."""
+    """The numbering and the outcome of one run. `seq` is the next number, and belongs to the journal."""
 
     def __init__(self, run_id: str | None, name: str | None, metadata: object, parent_run_id: str | None) -> None:
         self.given_id = run_id
@@ -31,7 +31,6 @@ class Run:
         self.pid = os.getpid()
         self.started = time.perf_counter()
         self.seq = 0
-        self.dropped = 0
         self.announced = False
         self.announcing: set[int] = set()  # threads that are making its run.started
         self.ended = False

@@ -3,17 +3,20 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from . import clients, event, guard, hooks, step
 from . import redact as redaction
+from .backlog import Record
+from .file import FileSink
+from .journal import DRAIN, Journal
 from .jsonable import dumps
 from .lock import holding
-from .output import Callback, File, Output
 from .run import Run, RunBlock, active, is_failure, told
-from .sink import DRAIN, Record, Sink
+from .sink import CallbackSink, Sink
 from .tools import Call, Calls, ToolBlock, recorded
 from .transport import Flight
 
@@ -21,6 +24,7 @@ Client = TypeVar("Client")
 Function = TypeVar("Function", bound=Callable[..., Any])
 Work = Callable[[], tuple[str, dict[str, Any]]]
 Redact = Callable[[bytes], bytes]
+AnySink = FileSink | CallbackSink | str | os.PathLike[str] | Callable[[bytes], object]
 
 OUTPUT_VARIABLE = "AGENTTAP_OUTPUT"
 PARENT_VARIABLE = "AGENTTAP_PARENT_RUN_ID"
@@ -36,16 +40,18 @@ class Tap:
     """Records what an agent sends to its model, and what its tools answer, as JSONL (see trace-events(5)).
 
     `output_path` is a file that is appended to; it and its folders are made with the first event. `writer` is
-    called with each line as `bytes` instead, on a thread of the tap's own. Without either, AGENTTAP_OUTPUT names
-    the file. `name`, `run_id` and `metadata` describe the default run, which lasts until `close`; `run_id` is a
-    UUIDv7 unless given.
+    called with each line as `bytes`, on a thread of the tap's own. `sinks` are more of either: `FileSink`,
+    `CallbackSink`, a path or a function. Every event goes to each, with the same number; one that fails or hangs
+    holds up no other. Without any, AGENTTAP_OUTPUT names the file. `rotate_bytes`, `rotate_every`, `keep` and
+    `fsync` are for the file of `output_path`: see `FileSink`.
 
-    `blocking=False` leaves all writing to the tap's thread. `redact` maps the JSON of a payload to the JSON to be
-    written; None turns that off, except for credential headers. A payload above `max_event_bytes` keeps its
-    small values only.
+    `name`, `run_id` and `metadata` describe the default run, which lasts until `close`; `run_id` is a UUIDv7
+    unless given. `blocking=False` leaves all writing to the tap's threads. `redact` maps the JSON of a payload to
+    the JSON to be written; None turns that off, except for credential headers. A payload above `max_event_bytes`
+    keeps its small values only. What waits to be written takes `max_queue_bytes` of memory for each sink, at most.
 
-    Nothing here raises into the agent but for mistakes of wiring: ValueError for no output or two, TypeError from
-    `wrap` for something that is no client.
+    Nothing here raises into the agent but for mistakes of wiring: ValueError for nowhere to write or a setting
+    that makes no sense, TypeError for a sink that is none, and from `wrap` for something that is no client.
     """
 
     def __init__(
@@ -53,12 +59,18 @@ class Tap:
         output_path: str | os.PathLike[str] | None = None,
         writer: Callable[[bytes], object] | None = None,
         *,
+        sinks: Iterable[AnySink] = (),
         name: str | None = None,
         run_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         blocking: bool = True,
         redact: Redact | None = redaction.default,
         max_event_bytes: int = 40 << 20,
+        max_queue_bytes: int = 64 << 20,
+        rotate_bytes: int | None = None,
+        rotate_every: float | timedelta | None = None,
+        keep: int | None = None,
+        fsync: bool = False,
     ) -> None:
         self.disabled = os.environ.get(DISABLED_VARIABLE, "") not in ("", "0")
         self.closed = False
@@ -66,7 +78,13 @@ class Tap:
         self.max_event_bytes = max_event_bytes
         self.in_flight: dict[str, Flight] = {}  # by call_id
         self.subclasses: dict[Any, type] = {}  # made by clients.py, which keeps them here
-        self.sink = Sink(_output(output_path, writer, self.disabled), blocking=blocking)
+        path = output_path
+        if path is None and writer is None and not (sinks := list(sinks)):
+            path = os.environ.get(OUTPUT_VARIABLE) or (os.devnull if self.disabled else None)
+        rules = {"rotate_bytes": rotate_bytes, "rotate_every": rotate_every, "keep": keep, "fsync": fsync}
+        self.journal = Journal(
+            _sinks(path, rules, writer, sinks), blocking=blocking, max_queue_bytes=max_queue_bytes
+        )
         self._default = Run(run_id, name, metadata, os.environ.get(PARENT_VARIABLE) or None)
         self._heirs: dict[str, Run] = {}  # in a forked child: by run_id of the parent's run, the child's own
         self._ancestors: dict[str, str] = {}  # the same for the process that this one was forked from, by run_id
@@ -166,7 +184,7 @@ class Tap:
 
     def flush(self, timeout: float = DRAIN) -> bool:
         """Wait until everything so far is written; False if that took longer than `timeout` seconds."""
-        return bool(guard.attempt(self.sink.flush, timeout, default=False))
+        return bool(guard.attempt(self.journal.flush, timeout, default=False))
 
     def close(self) -> None:
         """End the default run and write what is left, for 2 seconds at most. Later events are not recorded."""
@@ -176,13 +194,28 @@ class Tap:
         self.closed = True
         guard.attempt(hooks.remove, self)
 
-    def stats(self) -> dict[str, int | float]:
-        """Return counts of events `written` and `dropped`, `queued_bytes`, and `longest_wait_ms` of a caller."""
+    def stats(self) -> dict[str, Any]:
+        """Return what was written and what was not, over all sinks and for each.
+
+        `written` and `dropped` count events, `queued_bytes` the memory that what waits takes, `longest_wait_ms` is
+        the longest that recording one event has taken; `sinks` is a list of the first three for each sink, with
+        its `name`.
+        """
+        sinks: list[dict[str, Any]] = [
+            {
+                "name": feed.sink.name,
+                "written": feed.written,
+                "dropped": feed.dropped,
+                "queued_bytes": feed.queued_bytes,
+            }
+            for feed in self.journal.feeds
+        ]
         return {
-            "written": self.sink.written,
-            "dropped": self.sink.dropped,
-            "queued_bytes": self.sink.queued_bytes,
-            "longest_wait_ms": round(self.sink.longest_wait * 1000, 3),
+            "written": sum(sink["written"] for sink in sinks),
+            "dropped": sum(sink["dropped"] for sink in sinks),
+            "queued_bytes": sum(sink["queued_bytes"] for sink in sinks) + self.journal.held(),
+            "longest_wait_ms": round(self.journal.longest_wait * 1000, 3),
+            "sinks": sinks,
         }
 
     def __enter__(self) -> Self:
@@ -250,7 +283,7 @@ class Tap:
 
     def after_fork(self) -> None:
         """Become the tap of a forked child: nothing of its parent's is written here."""
-        self.sink.reset()
+        self.journal.reset()
         self._calls.reset()
         self.in_flight = {}
         self._ancestors |= {run_id: own.run_id for run_id, own in self._heirs.items() if own.announced}
@@ -283,7 +316,7 @@ class Tap:
         self.announce(run)
         if type in _BEGINNINGS:
             hooks.goes_on()
-        self.sink.put(self._record_of(run, type, payload, call_id, step_id, counts))
+        self.journal.put(self._record_of(run, type, payload, call_id, step_id, counts))
 
     def put_later(
         self,
@@ -295,7 +328,7 @@ class Tap:
     ) -> None:
         """Record an event whose type and payload `work` makes on the writer thread. Takes no locks.
 
-        `size` is what was counted with `sink.hold` for it.
+        `size` is what was counted with `journal.hold` for it.
         """
 
         def later() -> tuple[str, bytes]:
@@ -303,8 +336,8 @@ class Tap:
             return type, self._encode(payload)
 
         if not self.closed:
-            self.sink.put_from_finaliser(
-                Record(run, "", call_id, step_id, b"", size, later=later, timestamp=event.now())
+            self.journal.put_from_finaliser(
+                Record(run, "", call_id, step_id, b"", size, later=later, timestamp=event.now(), held=size)
             )
 
     # --- inside ------------------------------------------------------------------------------------------------
@@ -328,7 +361,7 @@ class Tap:
 
     def _open(self, run: Run, opening: Record) -> None:
         if not run.announced:
-            self.sink.put(opening)
+            self.journal.put(opening)
             run.announced = True
             hooks.before_multiprocessing_exit(self)
 
@@ -387,22 +420,36 @@ class Tap:
             guard.attempt(flight.end, _STILL_IN_FLIGHT)
         run = self._base()
         self.end_run(run, None)
-        self.sink.close()
+        self.journal.close()
 
 
-def _output(
-    output_path: str | os.PathLike[str] | None, writer: Callable[[bytes], object] | None, disabled: bool
-) -> Output:
-    if output_path is not None and writer is not None:
-        raise ValueError("Tap takes output_path= or writer=, not both")
-    if writer is not None:
-        if not callable(writer):
-            raise ValueError("Tap(writer=...) takes a function that is called with each line as bytes")
-        return Callback(writer)
-    path = output_path if output_path is not None else os.environ.get(OUTPUT_VARIABLE) or None
-    if path is None and not disabled:
+def _sinks(
+    path: str | os.PathLike[str] | None,
+    rules: dict[str, Any],
+    writer: Callable[[bytes], object] | None,
+    more: Iterable[AnySink],
+) -> list[Sink]:
+    """Return the sinks of a tap. Raises ValueError for none, TypeError for what is no sink."""
+    if path is None and any(rules.values()):
+        raise ValueError(
+            "rotate_bytes=, rotate_every=, keep= and fsync= are for the file of output_path=; "
+            "in sinks=, give them to FileSink"
+        )
+    sinks: list[Sink] = [FileSink(path, **rules)] if path is not None else []
+    for one in (*(() if writer is None else (writer,)), *more):
+        if isinstance(one, FileSink | CallbackSink):
+            sinks.append(one)
+        elif isinstance(one, str | os.PathLike):
+            sinks.append(FileSink(one))
+        elif callable(one):
+            sinks.append(CallbackSink(one))
+        else:
+            raise TypeError(
+                f"a sink is a path, a function that takes bytes, a FileSink or a CallbackSink, not {one!r}"
+            )
+    if not sinks:
         raise ValueError(
             'Tap has nowhere to write: pass output_path="runs/run.jsonl" or writer=callable, '
             f"or set {OUTPUT_VARIABLE}"
         )
-    return File(path or os.devnull)
+    return sinks

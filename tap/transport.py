@@ -45,7 +45,7 @@ class Flight:
         exchange.headers = dict(response.headers)
         content = getattr(response, "_content", None)
         if content is None:
-            self._tap.sink.start()  # the end may come in a finaliser, which must not start threads
+            self._tap.journal.start()  # the end may come in a finaliser, which must not start threads
             return True
         exchange.decoded = True
         self.chunk(content)
@@ -61,7 +61,7 @@ class Flight:
         exchange.size += size
         if exchange.kept < exchange.size - size or exchange.size > self._tap.max_event_bytes:
             return  # what is kept is the beginning, without holes
-        if self._tap.sink.hold(size):
+        if self._tap.journal.hold(size):
             self._held += size
             exchange.kept += size
             exchange.chunks.append(data)
@@ -79,7 +79,7 @@ class Flight:
             self._tap.put_later(self._run, self._call_id, self._step_id, self._result, self._held)
             return
         kind, payload = self._result()
-        self._tap.sink.release(self._held)
+        self._tap.journal.release(self._held)
         self._tap.put(self._run, kind, payload, self._call_id, self._step_id)
 
     def _result(self) -> tuple[str, dict[str, Any]]:

@@ -374,7 +374,7 @@ def test_a_stream_that_there_was_no_room_for(
 ) -> None:
     server.replies.append(stream(*STREAM))
     with monkeypatch.context() as patch, tap.wrap(client).messages.stream(**ASK) as streamed:
-        patch.setattr(tap.sink, "hold", lambda size: False)
+        patch.setattr(tap.journal, "hold", lambda size: False)
         assert streamed.get_final_text() == "Hello there"
     assert tap.flush()
     payload = trace.one("model.response")
@@ -457,7 +457,7 @@ def test_a_stream_collected_in_the_middle_of_a_write(
     done = threading.Event()
 
     def collect() -> None:
-        with tap.sink._lock, tap.sink._counting:
+        with tap.journal._lock, tap.journal._counting, tap.journal.feeds[0]._lock:
             flight.end(("cancelled", "GeneratorExit", "collected"))
         done.set()
 

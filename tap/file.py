@@ -1,0 +1,270 @@
+"""The sink that is a file."""
+
+import errno
+import fcntl
+import os
+import select
+import stat
+import time
+from datetime import timedelta
+
+from .rotation import Rotation, born, lock, seconds
+
+LOOKS, LOOK_AGAIN = 5, 0.001  # times, seconds
+PIPE_WAIT = 0.05  # seconds that a write waits for whoever reads a pipe
+PLACES = 8  # how often the file is looked for again when others rotate it meanwhile
+
+
+class FileSink:
+    """Appends to a file that other processes may append to as well; made with mode 0600, its folders too.
+
+    A line is one `write(2)` on an O_APPEND descriptor. What is at the end of the file without a newline is left
+    there, and ended with one. A file that was removed or renamed is made again. The agent may close the descriptor
+    (as daemons do) and use its number for something else: that is never written to, nor closed.
+
+    With `rotate_bytes` the file gets another name before it would become larger than that; with `rotate_every`,
+    seconds or a timedelta, when an event comes that long after the file's first. Rotated files are compressed with
+    gzip; the newest `keep` of them are kept, all if None. See `rotation.Rotation` for their names. Processes that
+    write to one file must all be given the same.
+
+    `fsync=True` waits after each line until it is on the disk: what was written survives a loss of power.
+
+    Raises ValueError for a setting that makes no sense.
+    """
+
+    patience: int | None = None
+    calling: int | None = None
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        rotate_bytes: int | None = None,
+        rotate_every: float | timedelta | None = None,
+        keep: int | None = None,
+        fsync: bool = False,
+    ) -> None:
+        # The agent may change its directory later.
+        self.name = os.path.abspath(os.fspath(path))
+        self.direct = _is_file(self.name)  # a pipe may have nobody who reads it
+        self._fsync = fsync
+        self._rotation = _rotation(self.name, rotate_bytes, rotate_every, keep)
+        self._fd = -1
+        self._torn = False
+        self._identity: tuple[int, int] | None = None  # of what was opened: device and inode
+        self._regular = True
+        self._size = 0  # of the file, before the last write or earlier
+        self._born = 0.0  # when the file began, seconds since 1970
+
+    def write(self, line: bytes) -> None:
+        """Append a line. Raises OSError."""
+        if self._rotation is not None:
+            self._write_rotating(line, self._rotation)
+            return
+        if not self._in_place():
+            self._open()
+        self._append(line)
+
+    def has(self, line: bytes) -> bool:
+        """Say whether the line arrived. Where that cannot be read, that it did: a gap is better than a double."""
+        if not self._regular:
+            return True
+        try:
+            with open(self.name, "rb", buffering=0) as file:
+                status = os.fstat(file.fileno())
+                same = (status.st_dev, status.st_ino) == self._identity
+                if not same and self._rotation is not None:
+                    return True  # it may be in a file that was rotated since
+                file.seek(self._size if same else 0)
+                found = line in file.read()
+        except OSError:
+            return self._identity is not None
+        self._torn = not found and self._fd >= 0 and self._ends_torn()
+        return found
+
+    def reset(self) -> None:
+        """Open the file anew in a forked child: a lock on the parent's descriptor would be the parent's too."""
+        self.close()
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0 and self._is_ours(fd):
+            os.close(fd)
+
+    # --- one line ----------------------------------------------------------------------------------------------
+
+    def _append(self, line: bytes) -> None:
+        heal = b"\n" if self._torn else b""
+        data = heal + line if heal else line
+        written = self._write(data)
+        while written < len(data):
+            # Where the room ended right after the newline, what comes next begins on a line of its own.
+            self._torn = written != len(heal)
+            written += self._write(data[written:])
+        self._torn = False
+        if self._fsync and self._regular:
+            os.fdatasync(self._fd)
+
+    def _write(self, data: bytes) -> int:
+        try:
+            return os.write(self._fd, data)
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(self._fd, select.POLLOUT)
+            if not poll.poll(PIPE_WAIT * 1000):
+                raise
+            return os.write(self._fd, data)
+        except OSError as exc:
+            if exc.errno == errno.EBADF:  # closed, or open for reading only: somebody else's by now
+                self._fd = -1
+            elif not self._regular:  # a pipe whose reader is gone; the next one may be another
+                self.close()
+            raise
+
+    # --- the file at the path ----------------------------------------------------------------------------------
+
+    def _is_ours(self, fd: int) -> bool:
+        """Say whether the number still stands for what was opened."""
+        try:
+            status = os.fstat(fd)
+        except OSError:
+            return False
+        self._size = status.st_size
+        return (status.st_dev, status.st_ino) == self._identity
+
+    def _has_ours(self) -> bool:
+        """Say whether the descriptor is ours still; forget it if not."""
+        if self._fd >= 0 and not self._is_ours(self._fd):
+            self._fd = -1
+        return self._fd >= 0
+
+    def _in_place(self) -> bool:
+        """Say whether the descriptor is ours, and what stands at the path is what it was opened for."""
+        if not self._has_ours():
+            return False
+        if not self._regular:
+            return True
+        try:
+            status = os.stat(self.name)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
+
+    def _open(self) -> None:
+        self.close()
+        folder = os.path.dirname(self.name)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, exist_ok=True)
+        # O_NONBLOCK means nothing to a file; a pipe that nobody reads is refused instead of waited for.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        fd = os.open(self.name, flags, 0o600)
+        status = os.fstat(fd)
+        self._identity = (status.st_dev, status.st_ino)
+        self._regular = stat.S_ISREG(status.st_mode)
+        self._size = status.st_size
+        self._fd = fd
+        self._torn = self._regular and self._ends_torn()
+        if self._regular and self._fsync and status.st_size == 0:
+            _sync_folder(folder)  # else the file itself might be gone
+        if self._rotation is not None and self._regular:
+            self._born = born(self.name, status) if self._rotation.every is not None else 0.0
+            if self._rotation.leaves_work():
+                self._rotation.tidy_later()
+
+    def _ends_torn(self) -> bool:
+        """Whether the file ends without a newline, and not because another process is writing at this moment."""
+        size = -1
+        for _ in range(LOOKS):
+            now = os.fstat(self._fd).st_size
+            if now == 0 or self._last_byte() == b"\n":
+                return False
+            if now == size:
+                return True
+            size = now
+            time.sleep(LOOK_AGAIN)
+        return True
+
+    def _last_byte(self) -> bytes:
+        try:
+            with open(self.name, "rb", buffering=0) as file:
+                file.seek(-1, os.SEEK_END)
+                return file.read(1)
+        except OSError:  # not ours to read: a newline too many is an empty line, one too few costs an event
+            return b""
+
+    # --- rotation ----------------------------------------------------------------------------------------------
+
+    def _write_rotating(self, line: bytes, rotation: Rotation) -> None:
+        """Append a line to the file that is at the path while it is locked: so none is written to a rotated one.
+
+        The lock is shared. Only who compresses a rotated file wants it for himself, and finds it taken meanwhile.
+        """
+        may_rotate = True
+        for _ in range(PLACES):
+            if not self._has_ours():
+                self._open()
+            if not self._regular:
+                return self._append(line)
+            locked = lock(self._fd, fcntl.LOCK_SH)
+            if locked is None:
+                rotation.gzip = False
+            try:
+                if locked is False or not self._in_place():
+                    self.close()
+                    continue
+                if not may_rotate or not rotation.is_due(self._size, line, self._born):
+                    return self._append(line)
+            finally:
+                if locked and self._fd >= 0:
+                    lock(self._fd, fcntl.LOCK_UN)
+            may_rotate = self._rotate(rotation)
+        raise BlockingIOError(errno.EAGAIN, "others keep the file locked")
+
+    def _rotate(self, rotation: Rotation) -> bool:
+        """Give the file another name; False if that cannot be done now."""
+        folder = -1
+        try:
+            folder = os.open(os.path.dirname(self.name), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if lock(folder, fcntl.LOCK_EX) is False:
+                return False  # another process does it
+            if self._in_place():  # else another process has done it
+                os.rename(self.name, rotation.fresh_name())
+                rotation.tidy_later()
+        except OSError:
+            rotation.failed()
+            return False
+        finally:
+            if folder >= 0:
+                os.close(folder)  # which unlocks it
+        return True
+
+
+def _rotation(
+    path: str, max_bytes: int | None, every: float | timedelta | None, keep: int | None
+) -> Rotation | None:
+    span = None if every is None else seconds(every)
+    for name, value in (("rotate_bytes", max_bytes), ("rotate_every", span)):
+        if value is not None and not value > 0:
+            raise ValueError(f"{name}= must be more than 0, not {value!r}")
+    if keep is not None and keep < 0:
+        raise ValueError(f"keep= is a number of files, not {keep!r}")
+    if max_bytes is None and span is None:
+        if keep is not None:
+            raise ValueError("keep= says how many rotated files are kept: it needs rotate_bytes= or rotate_every=")
+        return None
+    return Rotation(path, max_bytes, span, keep)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:  # not there yet
+        return True
+
+
+def _sync_folder(path: str) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,171 @@
+"""Several sinks at once: the same events with the same numbers in each, and none that suffers from another."""
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agenttap import CallbackSink, FileSink, Tap, guard
+from traced import Trace
+
+
+@pytest.fixture(autouse=True)
+def _speak_again() -> None:
+    guard._told.clear()
+
+
+def parsed(lines: list[bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines]
+
+
+def test_every_sink_gets_the_same_lines(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{n}.jsonl" for n in range(3)]
+    ours: list[bytes] = []
+    others: list[bytes] = []
+    with Tap(
+        paths[0],
+        ours.append,
+        sinks=[FileSink(paths[1]), str(paths[2]), CallbackSink(others.append), others.append],
+    ) as tap:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: tap.record("note", n=n), range(500)))
+        assert tap.flush(10)
+        assert [sink["written"] for sink in tap.stats()["sinks"]] == [501] * 6
+        assert tap.stats()["written"] == 6 * 501
+    first = paths[0].read_bytes()
+    assert [json.loads(line)["seq"] for line in first.splitlines()] == list(range(502))
+    assert [path.read_bytes() for path in paths] == [first] * 3
+    assert b"".join(ours) == first
+    assert sorted(others) == sorted(first.splitlines(keepends=True) * 2)
+
+
+def never(line: bytes) -> None:
+    raise RuntimeError("not today")
+
+
+@pytest.mark.parametrize("broken", ["raises", "full", "vanished"])
+def test_a_sink_that_fails_touches_no_other(trace: Trace, tmp_path: Path, broken: str) -> None:
+    (tmp_path / "file").write_text("")
+    sink: Any = {
+        "raises": never,
+        "full": FileSink("/dev/full"),
+        "vanished": tmp_path / "file" / "run.jsonl",
+    }[broken]
+    with Tap(trace.path, sinks=[sink]) as tap:
+        for n in range(50):
+            tap.record("note", n=n)
+            assert trace.events()[-1]["payload"] == {"n": n}  # at once, as ever
+        written = [each["written"] for each in tap.stats()["sinks"]]
+        assert written == [51, 0]
+    assert [event["seq"] for event in trace.events()] == list(range(52))
+    assert trace.events()[-1]["payload"]["dropped"] == 0
+    assert [each["dropped"] > 0 for each in tap.stats()["sinks"]] == [False, True]
+
+
+def test_a_sink_that_hangs_holds_up_no_other(trace: Trace) -> None:
+    gate, entered = threading.Event(), threading.Event()
+    lines: list[bytes] = []
+
+    def slow(line: bytes) -> None:
+        entered.set()
+        assert gate.wait(60)
+        lines.append(line)
+
+    tap = Tap(trace.path, slow, max_queue_bytes=100_000)
+    tap.record("first")
+    assert entered.wait(10)
+    for n in range(100):  # more than the queue of the one that hangs has room for
+        tap.record("note", n=n, text="x" * 1000)
+        assert trace.events()[-1]["payload"]["n"] == n
+    assert tap.journal.hold(90_000)  # nor is there less room for streams
+    tap.journal.release(90_000)
+    gate.set()
+    assert tap.flush(20)
+    tap.close()
+    assert [event["seq"] for event in trace.events()] == list(range(103))
+    slow_ones = parsed(lines)
+    lost = [event["payload"] for event in slow_ones if event["type"] == "tap.dropped"]
+    assert lost
+    # The same event has the same number in both, whatever was lost.
+    same = {event["seq"]: event for event in trace.events()}
+    kept = [event for event in slow_ones if event["type"] not in ("tap.dropped", "run.ended")]
+    assert all(same[event["seq"]] == event for event in kept)
+    missing = {n for gap in lost for n in range(gap["from_seq"], gap["to_seq"] + 1)}
+    assert missing | {event["seq"] for event in slow_ones} == set(range(103))
+    assert missing.isdisjoint(event["seq"] for event in kept)
+    ends = [events[-1]["payload"] for events in (trace.events(), slow_ones)]
+    assert [(end["events"], end["dropped"]) for end in ends] == [(102, 0), (102, len(missing))]
+
+
+def test_closing_gives_every_sink_its_time(trace: Trace) -> None:
+    gate = threading.Event()
+    lines: list[bytes] = []
+    tap = Tap(writer=lambda line: gate.wait(60), sinks=[lines.append, FileSink(trace.path)], blocking=False)
+    for _ in range(100):
+        tap.record("note")
+    tap.close()
+    gate.set()
+    assert len(lines) == 102
+    assert len(trace.events()) == 102
+
+
+def test_a_stream_is_put_together_once(tmp_path: Path) -> None:
+    made: list[str] = []
+    both = threading.Barrier(2, timeout=20)
+
+    def later() -> tuple[str, dict[str, Any]]:
+        made.append(threading.current_thread().name)
+        return "late", {}
+
+    lines: list[list[bytes]] = [[], []]
+
+    def writer(into: list[bytes]) -> Callable[[bytes], object]:
+        def write(line: bytes) -> None:
+            if b'"first"' in line:
+                both.wait()  # so that both threads come to the next at the same time
+            into.append(line)
+
+        return write
+
+    with Tap(sinks=[writer(into) for into in lines]) as tap:
+        tap.journal.start()
+        tap.record("first")
+        tap.put_later(tap.current_run(), "call", None, later, 0)
+    assert len(made) == 1
+    assert [[event["type"] for event in parsed(each)] for each in lines] == [
+        ["run.started", "first", "late", "run.ended"]
+    ] * 2
+
+
+def test_what_is_no_sink() -> None:
+    with pytest.raises(TypeError, match="a sink is a path, a function"):
+        Tap(sinks=[7])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="CallbackSink takes a function"):
+        CallbackSink("run.jsonl")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="nowhere to write"):
+        Tap(sinks=[])
+    with pytest.raises(ValueError, match="give them to FileSink"):
+        Tap(writer=print, rotate_bytes=10)
+
+
+def test_an_event_behind_a_short_stream_is_there_when_the_call_returns(trace: Trace) -> None:
+    """What a tool dies in comes right after the stream that asked for it."""
+    tap = Tap(trace.path)
+    feed = tap.journal.feeds[0]
+    tap.record("first")
+    feed.start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    assert tap.journal.hold(130_000)
+    tap.put_later(tap.current_run(), "call", None, lambda: ("late", {}), 60_000)
+    tap.record_tool_call("dangerous")
+    assert trace.types() == ["run.started", "first", "late", "tool.called"]
+    tap.put_later(tap.current_run(), "call", None, lambda: ("long", {}), 70_000)  # takes too long to make
+    tap.record("behind")
+    assert trace.types()[-1] == "tool.called"
+    del feed.start
+    tap.close()
+    assert trace.types()[-3:] == ["long", "behind", "run.ended"]
+    assert [event["seq"] for event in trace.events()] == list(range(7))
+    assert tap.stats()["queued_bytes"] == 0
