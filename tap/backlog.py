@@ -18,29 +18,55 @@ _WAIT = 0.005  # seconds
 _UNREADABLE = ("tap.dropped", b'{"count":1,"bytes":0,"reason":"this event could not be put together"}')
 
 
-@dataclass(slots=True, eq=False)
 class Record:
     """One event, on its way to every sink. `seq` and `timestamp` are given when it is numbered.
 
     `later`, if not None, gives type and payload; it is called once, on a writer thread as a rule.
+    `size` is the number of bytes that it counts for in a queue. `held` is how many of them the journal counts for
+    it until it is numbered. With `counts` the run's counts belong at the end of the payload.
     """
 
-    run: Run
-    type: str
-    call_id: str | None
-    step_id: str | None
-    payload: bytes
-    size: int  # bytes that it counts for in a queue
-    later: Callable[[], tuple[str, bytes]] | None = None
-    counts: bool = False  # whether the run's counts belong at the end of the payload
-    timestamp: str = ""
-    seq: int | None = None
-    held: int = 0  # bytes of a body that the journal counts until the event is numbered
-    making: Any = None  # the lock around `later`
+    __slots__ = (
+        "call_id",
+        "counts",
+        "held",
+        "later",
+        "making",
+        "payload",
+        "run",
+        "seq",
+        "size",
+        "step_id",
+        "timestamp",
+        "type",
+    )
 
-    def __post_init__(self) -> None:
-        if self.later is not None:
-            self.making = Lock()
+    def __init__(
+        self,
+        run: Run,
+        type: str,
+        call_id: str | None,
+        step_id: str | None,
+        payload: bytes,
+        size: int,
+        *,
+        counts: bool = False,
+        later: Callable[[], tuple[str, bytes]] | None = None,
+        timestamp: str = "",
+        held: int = 0,
+    ) -> None:
+        self.run = run
+        self.type = type
+        self.call_id = call_id
+        self.step_id = step_id
+        self.payload = payload
+        self.size = size
+        self.counts = counts
+        self.later = later
+        self.timestamp = timestamp
+        self.held = held
+        self.seq: int | None = None
+        self.making: Any = None if later is None else Lock()  # around `later`
 
     def make(self, everything: bool) -> bool:
         """Have `later` done, whoever does it. The caller holds `making`."""
@@ -88,58 +114,55 @@ Item = Record | Gap | Event  # an Event is set when everything before it is writ
 
 
 class Backlog:
-    """What is queued, first in, first out. The lock is around counting, and never held across input or output.
+    """What is queued, first in, first out.
 
-    `held` tells how many bytes are kept elsewhere, that count too.
+    Events are put and dropped with the journal's lock held, and popped with the feed's; that is why bytes that
+    came and bytes that went are counted apart. `held` tells how many are kept elsewhere, that count too.
     """
 
     def __init__(self, max_bytes: int, held: Callable[[], int]) -> None:
+        self.last: Record | None = None  # the event that was put or dropped last
         self._max_bytes = max_bytes
         self._held = held
-        self._lock = Lock()
-        self._bytes = 0
-        self.last: Record | None = None  # the event that was put or dropped last
+        self._came = self._went = 0
+        self._lock = Lock()  # around gaps, which are written while they still grow
         self._gaps: dict[str, Gap] = {}  # by run_id, those that the last drop can still be added to
-        self._items: deque[Item] = deque()
-
-    def __len__(self) -> int:
-        return len(self._items)
+        self.items: deque[Item] = deque()  # to look at; whoever has the feed's lock may take out the first
 
     @property
     def size(self) -> int:
         """Bytes of memory that what is queued takes, about."""
-        return self._bytes + OVERHEAD * len(self._items)
+        return self._came - self._went + OVERHEAD * len(self.items)
 
     def has_room(self, size: int) -> bool:
-        return self.size + self._held() + size <= self._max_bytes
+        return self._came - self._went + OVERHEAD * len(self.items) + self._held() + size <= self._max_bytes
 
     def put(self, record: Record) -> None:
         """Append an event, whether there is room for it or not."""
-        self._gaps.pop(record.run.run_id, None)
-        # Without the lock a sum may go wrong once in a long while; waiting for it would be worse.
-        if not holding(self._lock, _WAIT, self._add, record.size, default=False):
-            self._add(record.size)
-        self.last = record  # no call in between, so no signal handler's exception
-        self._items.append(record)
+        if self._gaps:
+            self._gaps.pop(record.run.run_id, None)
+        # No call from here on, so that a signal handler's exception finds all of it done, or nothing.
+        self._came += record.size
+        self.last = record
+        self.items.append(record)
 
     def release(self, record: Record) -> None:
-        """Count the bytes of an event no longer."""
-        if not holding(self._lock, _WAIT, self._add, -record.size, default=False):
-            self._add(-record.size)
+        """Count the bytes of an event that is not queued any more."""
+        self._went += record.size
 
     def append(self, mark: Event) -> None:
-        self._items.append(mark)
+        self.items.append(mark)
 
     def drop(self, record: Record, reason: str) -> None:
         """Note an event that found no room, in its place."""
         if not holding(self._lock, _WAIT, self._add_to_gap, record, reason, default=False):
             gap = _gap(record, reason)
             self.last = record
-            self._items.append(gap)
+            self.items.append(gap)
 
     def first(self) -> Item | None:
         try:
-            return self._items[0]
+            return self.items[0]
         except IndexError:
             return None
 
@@ -149,26 +172,22 @@ class Backlog:
 
     def pop(self) -> Item | None:
         try:
-            return self._items.popleft()
+            return self.items.popleft()
         except IndexError:
             return None
 
     def give_up(self, record: Record, reason: str) -> None:
         """Put a gap in the place of the first event, which can never be written."""
-        self._items.popleft()
+        self.items.popleft()
         after = self.first()
         if isinstance(after, Gap) and after.run is record.run:
             self.seal(after)
             after.first = record.seq or 0
             after.size += record.size
         else:
-            self._items.appendleft(_gap(record, reason))
+            self.items.appendleft(_gap(record, reason))
 
     # --- with the lock held, as a rule ---------------------------------------------------------------------------
-
-    def _add(self, size: int) -> bool:
-        self._bytes += size
-        return True
 
     def _add_to_gap(self, record: Record, reason: str) -> bool:
         gap = self._gaps.get(record.run.run_id)
@@ -180,7 +199,7 @@ class Backlog:
         gap = _gap(record, reason)
         self._gaps[record.run.run_id] = gap
         self.last = record
-        self._items.append(gap)
+        self.items.append(gap)
         return True
 
     def _seal(self, gap: Gap) -> None:

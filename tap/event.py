@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from datetime import UTC, datetime
+from functools import lru_cache
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:-]")
 _CALL_TYPES = ("model.", "http.", "tool.")
@@ -12,6 +12,12 @@ _CALL_TYPES = ("model.", "http.", "tool.")
 def safe(value: object) -> str:
     """Return the text of an id or a type in which every character outside `[A-Za-z0-9._:-]` is `_`."""
     return _UNSAFE.sub("_", str(value)) or "_"
+
+
+@lru_cache(maxsize=256)
+def safe_type(value: str) -> str:
+    """Return the same of a type: there are few."""
+    return safe(value)
 
 
 def new_run_id() -> str:
@@ -29,9 +35,18 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{os.urandom(12).hex()}"
 
 
+_second = (-1, "")  # since 1970, and its text: most events come in the second of the one before
+
+
 def now() -> str:
     """Return the time as RFC 3339 in UTC with microseconds."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    global _second
+    second, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    known, text = _second
+    if known != second:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        _second = (second, text)
+    return f"{text}.{nanoseconds // 1000:06d}Z"
 
 
 def clock() -> float:

@@ -84,7 +84,7 @@ class Feed:
             hanging = began is not None and time.monotonic() - began > LOCK_WAIT
             wait = 0.0 if hanging else LOCK_WAIT
             holding(self._lock, wait, self._write_up_to, record, default=None)
-        if self._queue or record.seq is None:
+        if self._queue.items or record.seq is None:
             self.wake()
             if not self.start():
                 self._drain_here(time.monotonic() + LOCK_WAIT)
@@ -104,7 +104,7 @@ class Feed:
 
     def mark(self, deadline: float) -> threading.Event | None:
         """Return what is set when all that is queued is written; None if that is so already."""
-        if not self._queue:
+        if not self._queue.items:
             return None
         reached = threading.Event()
         self._queue.append(reached)
@@ -120,7 +120,7 @@ class Feed:
 
     def close(self, deadline: float) -> None:
         """Wait for the thread, then count and report what is left, and close the sink."""
-        if self._queue and not self.start():
+        if self._queue.items and not self.start():
             self._drain_here(deadline)
         self.wake()
         thread = self._thread
@@ -172,36 +172,31 @@ class Feed:
     # --- with the lock held ------------------------------------------------------------------------------------
 
     def _write_up_to(self, record: Record) -> None:
-        self._settle()
-        until = time.monotonic() + HELP_TIME
+        if self._pending is not None:
+            self._settle()
+        began = time.monotonic()
+        until = began + HELP_TIME
         for _ in range(HELP + 1):
             item = self._queue.first()
-            if item is None or self._closed or not self._is_ready(item):
+            if item is None or self._closed:
                 return
-            began = time.monotonic()
-            failure = self._write(item)
+            if isinstance(item, Record) and item.later is not None and not _made(item):
+                return
+            failure = self._write(item, began)
             now = time.monotonic()
             self._slow = failure is not None or now - began > SLOW_WRITE
             if self._slow or item is record or now > until:
                 return
+            began = now
 
-    def _is_ready(self, item: Item) -> bool:
-        """Say whether an agent's thread can write this item, after making it if that is quickly done."""
-        if isinstance(item, Record) and item.later is not None:
-            # What the thread is making already is waited for, not for long.
-            if item.size <= MAKE:
-                holding(item.making, LOCK_WAIT, item.make, False, default=None)
-            return item.later is None
-        return True
-
-    def _write(self, item: Item) -> BaseException | None:
-        """Write the first item in the queue, and return what went wrong."""
+    def _write(self, item: Item, now: float, *, everything: bool = False) -> BaseException | None:
+        """Write the first item in the queue, and return what went wrong: an Exception, or any if `everything`."""
         if isinstance(item, threading.Event):
             self._queue.pop()
             item.set()
             return None
-        self._began = time.monotonic()
-        failure = guard.failure(self._send, item, everything=self._on_thread())
+        self._began = now
+        failure = guard.failure(self._send, item, everything=everything)
         if failure is None:
             self._arrived(item)
         else:
@@ -230,9 +225,10 @@ class Feed:
         pending, and the sink is asked about it before the next is written. The assignments follow each other
         without a call, so that Python runs no signal handler among them: either both are done or none.
         """
-        queued = self._queue.first() is item
+        items = self._queue.items
+        queued = bool(items) and items[0] is item
         if queued:
-            self._queue.pop()  # only now: an empty queue means that all is written
+            items.popleft()  # only now: an empty queue means that all is written
         self.written += 1
         self._pending = None
         if queued and isinstance(item, Record):
@@ -306,8 +302,8 @@ class Feed:
         if self._closed or self._queue.first() is not item:
             return None
         began = time.monotonic()
-        failure = self._write(item)
-        self._slow = failure is not None or (time.monotonic() - began > SLOW_WRITE and bool(self._queue))
+        failure = self._write(item, began, everything=self._on_thread())
+        self._slow = failure is not None or (time.monotonic() - began > SLOW_WRITE and bool(self._queue.items))
         return failure
 
     def _pause(self, seconds: float) -> None:
@@ -330,7 +326,15 @@ class Feed:
             self._count_lost(item)
         else:  # only the numbers are left to tell of it
             self._queue.pop()
-        self._slow = bool(self._queue)
+        self._slow = bool(self._queue.items)
+
+
+def _made(record: Record) -> bool:
+    """Say whether an agent's thread can write this event now, after making it if that is quickly done."""
+    # What the thread is making already is waited for, not for long.
+    if record.size <= MAKE:
+        holding(record.making, LOCK_WAIT, record.make, False, default=None)
+    return record.later is None
 
 
 _BUSY = TimeoutError()

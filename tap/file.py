@@ -51,7 +51,7 @@ class FileSink:
         self._rotation = _rotation(self.name, rotate_bytes, rotate_every, keep)
         self._fd = -1
         self._torn = False
-        self._identity: tuple[int, int] | None = None  # of what was opened: device and inode
+        self._identity = (-1, -1)  # of what was opened: device and inode
         self._regular = True
         self._size = 0  # of the file, before the last write or earlier
         self._born = 0.0  # when the file began, seconds since 1970
@@ -78,7 +78,7 @@ class FileSink:
                 file.seek(self._size if same else 0)
                 found = line in file.read()
         except OSError:
-            return self._identity is not None
+            return self._identity != (-1, -1)
         self._torn = not found and self._fd >= 0 and self._ends_torn()
         return found
 
@@ -94,12 +94,11 @@ class FileSink:
     # --- one line ----------------------------------------------------------------------------------------------
 
     def _append(self, line: bytes) -> None:
-        heal = b"\n" if self._torn else b""
-        data = heal + line if heal else line
+        data = b"\n" + line if self._torn else line
         written = self._write(data)
         while written < len(data):
             # Where the room ended right after the newline, what comes next begins on a line of its own.
-            self._torn = written != len(heal)
+            self._torn = written != len(data) - len(line)
             written += self._write(data[written:])
         self._torn = False
         if self._fsync and self._regular:
@@ -130,13 +129,14 @@ class FileSink:
         except OSError:
             return False
         self._size = status.st_size
-        return (status.st_dev, status.st_ino) == self._identity
+        return status.st_ino == self._identity[1] and status.st_dev == self._identity[0]
 
     def _has_ours(self) -> bool:
         """Say whether the descriptor is ours still; forget it if not."""
-        if self._fd >= 0 and not self._is_ours(self._fd):
-            self._fd = -1
-        return self._fd >= 0
+        if self._fd >= 0 and self._is_ours(self._fd):
+            return True
+        self._fd = -1
+        return False
 
     def _in_place(self) -> bool:
         """Say whether the descriptor is ours, and what stands at the path is what it was opened for."""
@@ -148,7 +148,7 @@ class FileSink:
             status = os.stat(self.name)
         except OSError:
             return False
-        return (status.st_dev, status.st_ino) == self._identity
+        return status.st_ino == self._identity[1] and status.st_dev == self._identity[0]
 
     def _open(self) -> None:
         self.close()

@@ -48,17 +48,18 @@ class Journal:
         Takes LOCK_WAIT for the number, and for each sink what `Feed.catch_up` may take.
         """
         came = time.monotonic()
-        me = threading.get_ident()
         for feed in self._callbacks:
-            if feed.sink.calling == me:  # or it would never end
+            if feed.sink.calling == threading.get_ident():  # or it would never end
                 feed.dropped += 1
                 guard.tell(f"inside {id(feed)}", f"what {feed.sink.name} itself records is lost")
                 return
         self._intake.append(record)
-        self.number()
+        holding(self._lock, LOCK_WAIT, self._number, default=None)
         for feed in self.feeds:
             feed.catch_up(record)
-        self.longest_wait = max(self.longest_wait, time.monotonic() - came)
+        took = time.monotonic() - came
+        if took > self.longest_wait:
+            self.longest_wait = took
 
     def put_from_finaliser(self, record: Record) -> None:
         """Leave the event to the threads, without taking any lock. `start` must have been called before."""

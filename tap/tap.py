@@ -311,9 +311,10 @@ class Tap:
         counts: bool = False,
     ) -> None:
         """Record one event. May raise, when the payload or the environment is stranger than was thought of."""
-        if self._off():
+        if (self.disabled or self.closed) and self._off():
             return
-        self.announce(run)
+        if not run.announced:
+            self.announce(run)
         if type in _BEGINNINGS:
             hooks.goes_on()
         self.journal.put(self._record_of(run, type, payload, call_id, step_id, counts))
@@ -351,12 +352,21 @@ class Tap:
         step_id: str | None = None,
         counts: bool = False,
     ) -> Record:
-        safe_type = event.safe(type)
+        safe_type = event.safe_type(type)
         safe_id = None if call_id is None else event.safe(call_id)
-        original = {k: v for k, v, s in (("type", type, safe_type), ("call_id", call_id, safe_id)) if v != s}
-        if type == "run.started" and run.given_id is not None and run.given_id != run.run_id:
-            original["run_id"] = run.given_id
-        raw = self._encode(payload | {"original": original} if original else payload)
+        given = run.given_id if type == "run.started" and run.given_id not in (None, run.run_id) else None
+        if safe_type != type or safe_id != call_id or given is not None:
+            original = {
+                name: value
+                for name, value, written in (
+                    ("type", type, safe_type),
+                    ("call_id", call_id, safe_id),
+                    ("run_id", given, None),
+                )
+                if value != written
+            }
+            payload = payload | {"original": original}
+        raw = self._encode(payload)
         return Record(run, safe_type, safe_id, step_id, raw, len(raw) + _HEAD, counts=counts)
 
     def _open(self, run: Run, opening: Record) -> None:
