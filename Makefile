@@ -5,12 +5,12 @@ PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check test-sdks man clean
+.PHONY: demo test lint check test-sdks test-faults man clean
 
 demo: .venv/demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-test: lint check test-sdks
+test: lint check test-sdks test-faults
 
 check: .venv/dev
 	$(BIN)/pytest -n auto
@@ -24,6 +24,10 @@ lint: .venv/dev
 # The tap's tests again, against the SDKs on httpx (anthropic 0.x, openai 1.x), in an environment of its own.
 test-sdks: .venv-sdk0/ready
 	.venv-sdk0/bin/pytest tests/tap
+
+# Killed processes, full and hanging disks, a pre-forking server: slow, and real.
+test-faults: .venv/dev
+	$(BIN)/pytest tests/tap -m faults -n auto
 
 man: .venv/dev
 	$(BIN)/python man/generate.py

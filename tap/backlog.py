@@ -14,6 +14,7 @@ from .run import Run
 # Bytes that an event takes in memory beyond what is counted for its payload. Measured with tracemalloc: 4.1 KB for
 # a small payload, whose buffer is larger than it is; 2.6 KB for each event of an exchange with a model.
 OVERHEAD = 4096
+MAX_GAPS = 1000  # runs whose losses are told one by one while they wait to be told
 _WAIT = 0.005  # seconds
 _UNREADABLE = ("tap.dropped", b'{"count":1,"bytes":0,"reason":"this event could not be put together"}')
 
@@ -93,6 +94,7 @@ class Gap:
     first: int  # seq
     last: int
     size: int  # bytes of them all
+    others: int = 0  # events of other runs that were lost meanwhile and are told nowhere else
 
     @property
     def count(self) -> int:
@@ -100,13 +102,15 @@ class Gap:
 
     def line(self, dropped: int) -> bytes:
         """Return the `tap.dropped` that stands for them, with the number of the last."""
-        payload = {
+        payload: dict[str, object] = {
             "count": self.count,
             "bytes": self.size,
             "reason": self.reason,
             "from_seq": self.first,
             "to_seq": self.last,
         }
+        if self.others:
+            payload["other_runs"] = self.others
         return event.line("tap.dropped", event.now(), self.run.run_id, self.last, None, None, dumps(payload))
 
 
@@ -194,6 +198,10 @@ class Backlog:
         if gap is not None:
             gap.last = record.seq or 0
             gap.size += record.size
+            self.last = record
+            return True
+        if len(self._gaps) >= MAX_GAPS:
+            next(reversed(self._gaps.values())).others += 1
             self.last = record
             return True
         gap = _gap(record, reason)

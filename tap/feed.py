@@ -14,9 +14,11 @@ from .backlog import Backlog, Gap, Item, Record
 from .lock import Lock, holding
 from .sink import Sink
 
-LOCK_WAIT = 0.005  # seconds that an agent's thread waits for its turn, at most
+# Seconds that an agent's thread waits for its turn, at most. Whoever has written needs the interpreter's lock back
+# before it can let go, and a neighbour that computes gives that up every 5 ms only: a few of those turns.
+LOCK_WAIT = 0.02
 SLOW_WRITE = 0.05  # seconds after which a write is called slow, and the thread takes over
-HELP, HELP_TIME = 16, 0.005  # queued events that an agent's thread writes before its own, and seconds for them
+HELP, HELP_TIME = 16, 0.02  # queued events that an agent's thread writes before its own, and seconds for them
 MAKE = 64 << 10  # bytes of a body that an agent's thread puts together when its own event stands behind it
 RETRY_FIRST, RETRY_LAST = 0.05, 2.0  # seconds between attempts to write
 TRIES = 3  # for an event that fails for another reason than the operating system's
@@ -167,7 +169,11 @@ class Feed:
 
     def _count_lost(self, record: Record) -> None:
         self.dropped += 1
-        self._lost[record.run.run_id] = self._lost.get(record.run.run_id, 0) + 1
+        run_id = record.run.run_id
+        if record.counts:  # the run's last, which would have told
+            self._lost.pop(run_id, None)
+        else:
+            self._lost[run_id] = self._lost.get(run_id, 0) + 1
 
     # --- with the lock held ------------------------------------------------------------------------------------
 
@@ -180,8 +186,11 @@ class Feed:
             item = self._queue.first()
             if item is None or self._closed:
                 return
-            if isinstance(item, Record) and item.later is not None and not _made(item):
-                return
+            if isinstance(item, Record) and item.later is not None:
+                if not _made(item):
+                    return
+                began = time.monotonic()
+                until = began + HELP_TIME
             failure = self._write(item, began)
             now = time.monotonic()
             self._slow = failure is not None or now - began > SLOW_WRITE

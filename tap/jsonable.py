@@ -13,7 +13,6 @@ from .guard import attempt
 
 MAX_DEPTH = 150
 MAX_REPR = 10_000
-_MANY = 200
 _SMALL = 8192
 _FAILED: Any = object()  # what `_attempt` returns for a call that raised
 _UNKNOWN: Any = object()  # what `_known` returns for a value of which only the repr can be written
@@ -159,7 +158,7 @@ def _shown(value: object) -> str:
 
 
 def _may_hold_nan(value: object) -> bool:
-    """Say whether there is NaN or an infinity in `value`, or more in it than is looked at here."""
+    """Say whether there is NaN or an infinity in `value`, or something that is not looked into here."""
     seen: list[Any] = [value]
     for item in seen:  # grows meanwhile
         kind = type(item)
@@ -172,8 +171,6 @@ def _may_hold_nan(value: object) -> bool:
                 return True
         elif kind not in _NEVER_NAN:
             return True  # something with insides of its own
-        if len(seen) > _MANY:
-            return True
     return False
 
 
