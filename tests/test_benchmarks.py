@@ -1,6 +1,7 @@
 """benchmarks/capture.py: a short run goes through, and prints every row. What the figures are is not tested."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,21 @@ def test_what_was_recorded_is_what_was_counted(figures: Path) -> None:
         "logging + json": 0,
         "structlog + orjson": 0,
     }
+
+
+def test_a_recorder_that_records_nothing_gets_no_times(tmp_path: Path) -> None:
+    batch = {"size": 1024, "count": 3, "seed": 0, "pause": 0}
+    for disabled in ("", "1"):
+        done = subprocess.run(
+            [sys.executable, CAPTURE.with_name("cost.py"), "tap", tmp_path / f"trace{disabled}.jsonl"],
+            input=json.dumps(batch),
+            env={**os.environ, "AGENTTAP_DISABLED": disabled},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0, done.stdout == "") == (bool(disabled), bool(disabled))
+    assert "3 events of 1024 bytes were recorded" in done.stderr
 
 
 @pytest.mark.parametrize(
