@@ -1,11 +1,12 @@
 # make demo   set up, let the example agent fail, walk its post-mortem
 # make test   set up, lint, type-check, run every test
+# make bench  set up, measure the tap beside other recorders; some ten minutes
 PYTHON ?= python3
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check test-sdks test-faults man clean
+.PHONY: demo test lint check test-sdks test-faults bench man clean
 
 demo: .venv/demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -29,6 +30,10 @@ test-sdks: .venv-sdk0/ready
 test-faults: .venv/dev
 	$(BIN)/pytest tests/tap -m faults -n auto
 
+# For one part, or a short run: make bench BENCH='--quick loss'
+bench: .venv/bench
+	$(BIN)/python benchmarks/capture.py $(BENCH)
+
 man: .venv/dev
 	$(BIN)/python man/generate.py
 
@@ -37,10 +42,15 @@ man: .venv/dev
 	$(BIN)/pip install $(PIP_FLAGS) -e '.[demo]'
 	@touch $@
 
+.venv/bench: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install $(PIP_FLAGS) -e '.[bench]'
+	@touch $@
+
 .venv/dev: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install $(PIP_FLAGS) -e '.[dev]'
-	@touch $@ .venv/demo
+	@touch $@ .venv/demo .venv/bench
 
 .venv-sdk0/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-sdk0

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its map shows every file of both halves, and no other."""
+"""CONTRIBUTING.md: its map shows every file of both halves and of the benchmarks, and no other."""
 
 import re
 import tomllib
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 
 
-@pytest.mark.parametrize("half", ["tap", "trace_cli"])
+@pytest.mark.parametrize("half", ["tap", "trace_cli", "benchmarks"])
 def test_the_map_has_every_file_and_no_other(half: str) -> None:
     rows = re.findall(rf"^\| \[(.+?)\]\(({half}/\S+\.py)\) \| \S.* \|$", TEXT, re.MULTILINE)
     assert all(f"{half}/{label}".replace("\\", "") == path for label, path in rows)

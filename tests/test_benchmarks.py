@@ -1,0 +1,114 @@
+"""benchmarks/capture.py: a short run goes through, and prints every row. What the figures are is not tested."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CAPTURE = Path(__file__).parents[1] / "benchmarks" / "capture.py"
+RECORDERS = [
+    "tap",
+    "tap, record_tool_result",
+    "tap, redact=None",
+    "tap, blocking=False",
+    "OpenTelemetry",
+    "OpenTelemetry, json",
+    "OpenTelemetry, simple",
+    "logging + json",
+    "structlog + orjson",
+]
+CLIENTS = ["no tap", "tap", "no tap, again"]
+BLOCKS = [f"{mode}, {size}" for mode in ("paced", "back to back") for size in ("1 KB", "32 KB", "256 KB")]
+
+
+def capture(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, CAPTURE, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that a short run of all parts leaves: some twenty seconds, so all tests share it."""
+    done = capture("--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    path = tmp_path_factory.mktemp("figures") / "figures.json"
+    path.write_text(done.stdout)
+    return path
+
+
+def test_the_text_has_every_row_in_100_columns(figures: Path) -> None:
+    printed = capture("--from", figures).stdout
+    assert max(map(len, printed.splitlines())) <= 100
+    sections = printed.split("\n\n")
+
+    # Every line that begins with a name and goes on with figures, by the first line of its table.
+    for block in BLOCKS:
+        (table,) = (section for section in sections if section.startswith(block + "\n"))
+        names = [line.split("  ")[0] for line in table.splitlines()[2:]]
+        assert names == ["no recorder", *RECORDERS, "(what redaction adds)"]
+    loss, calls, memory = (sections[number] for number in (-5, -3, -1))
+    assert [line.split("  ")[0] for line in loss.splitlines()[1:]] == RECORDERS * 2
+    assert [line.split("  ")[0] for line in calls.splitlines()[1:]] == CLIENTS * 2
+    assert [line.split("  ")[0] for line in memory.splitlines()[1:]] == CLIENTS[:2]
+
+
+def test_the_markdown_has_every_row_and_says_where_it_was_measured(figures: Path) -> None:
+    printed = capture("--from", figures, "--markdown").stdout
+    overview, calls, memory, where = printed.strip().split("\n\n")
+    for table, names in (
+        (overview, RECORDERS),
+        (calls, [f"{kind}, {client}" for kind in ("streamed", "plain") for client in CLIENTS]),
+        (memory, CLIENTS[:2]),
+    ):
+        header, _, *rows = table.splitlines()
+        assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == names
+        assert {row.count(" |") for row in rows} == {header.count(" |")}
+    machine = json.loads(figures.read_text())["machine"]
+    assert all(value in where for value in machine.values())
+
+
+def test_what_was_recorded_is_what_was_counted(figures: Path) -> None:
+    """The tap and the loggers write at once; a batch that nobody has exported is gone."""
+    rows = json.loads(figures.read_text())["loss"]
+    lost = {row["recorder"]: sum(row["lost"]) / sum(row["recorded"]) for row in rows if row["mode"] == "paced"}
+    assert {name: share for name, share in lost.items() if name != "tap, blocking=False"} == {
+        "tap": 0,
+        "tap, record_tool_result": 0,
+        "tap, redact=None": 0,
+        "OpenTelemetry": 1,
+        "OpenTelemetry, json": 1,
+        "OpenTelemetry, simple": 0,
+        "logging + json": 0,
+        "structlog + orjson": 0,
+    }
+
+
+def test_a_recorder_that_records_nothing_gets_no_times(tmp_path: Path) -> None:
+    batch = {"size": 1024, "count": 3, "seed": 0, "pause": 0}
+    for disabled in ("", "1"):
+        done = subprocess.run(
+            [sys.executable, CAPTURE.with_name("cost.py"), "tap", tmp_path / f"trace{disabled}.jsonl"],
+            input=json.dumps(batch),
+            env={**os.environ, "AGENTTAP_DISABLED": disabled},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0, done.stdout == "") == (bool(disabled), bool(disabled))
+    assert "3 events of 1024 bytes were recorded" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["speed"], "there is no part 'speed'"),
+        (["--from", "nowhere.json"], "cannot read figures from nowhere.json"),
+    ],
+)
+def test_bad_input_is_told_in_a_line(arguments: list[str], said: str) -> None:
+    done = capture(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
