@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from . import clients, event, guard, hooks, step
+from . import clients, event, guard, hooks, install, step
 from . import redact as redaction
 from .jsonable import dumps
 from .lock import holding
@@ -42,7 +42,8 @@ class Tap:
 
     `blocking=False` leaves all writing to the tap's thread. `redact` maps the JSON of a payload to the JSON to be
     written; None turns that off, except for credential headers. A payload above `max_event_bytes` keeps its
-    small values only.
+    small values only. `raw_streams` keeps the chunks of each stream, as they came, beside what they were put
+    together to.
 
     Nothing here raises into the agent but for mistakes of wiring: ValueError for no output or two, TypeError from
     `wrap` for something that is no client.
@@ -59,11 +60,13 @@ class Tap:
         blocking: bool = True,
         redact: Redact | None = redaction.default,
         max_event_bytes: int = 40 << 20,
+        raw_streams: bool = False,
     ) -> None:
         self.disabled = os.environ.get(DISABLED_VARIABLE, "") not in ("", "0")
         self.closed = False
         self.redact = redact
         self.max_event_bytes = max_event_bytes
+        self.raw_streams = raw_streams
         self.in_flight: dict[str, Flight] = {}  # by call_id
         self.subclasses: dict[Any, type] = {}  # made by clients.py, which keeps them here
         self.sink = Sink(_output(output_path, writer, self.disabled), blocking=blocking)
@@ -86,6 +89,19 @@ class Tap:
         if not self.disabled:
             clients.wrap(self, client)
         return client
+
+    def install(self, *, everything: bool = False) -> Self:
+        """Record what every client of httpx and httpx2 sends to a model, and return this tap: for agents built on
+        a framework that hides the client.
+
+        Covers the clients that exist already, those made later, and those of a library that is imported later. A
+        tool of the agent's may use the same libraries, so a request is recorded only if its URL and its body are
+        those of a generation endpoint; with `everything`, each is. A client that is wrapped as well is recorded
+        once, and all of it. Closing the tap undoes this.
+        """
+        if self.recording:
+            guard.attempt(install.add, self, everything)
+        return self
 
     # --- tool calls --------------------------------------------------------------------------------------------
 
@@ -174,6 +190,7 @@ class Tap:
             return
         guard.attempt(self._close)
         self.closed = True
+        guard.attempt(install.remove, self)
         guard.attempt(hooks.remove, self)
 
     def stats(self) -> dict[str, int | float]:
@@ -196,6 +213,11 @@ class Tap:
         self.close()
 
     # --- used by the tap's own parts ---------------------------------------------------------------------------
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is put is written."""
+        return not (self.closed or self.disabled)
 
     def parent_run_id(self) -> str | None:
         """Return what a new run names as its parent: the run around it, if there is one in this thread or task."""
