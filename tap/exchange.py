@@ -132,8 +132,6 @@ def result(exchange: Exchange, hide: Hide | None, room: int = MAX_DECODED) -> tu
     if stream is not None and stream.other:
         split = hide is not None and hides_secret(stream.other, hide)
         payload["other_events"] = {"left_out": _SPLIT} if split else stream.other
-    if exchange.times is not None and pieces is not None:
-        payload["chunks"] = _chunks(exchange, pieces, payload, hide, room)
     timing = {
         "ttft_ms": _ms(exchange.started, exchange.first),
         "duration_ms": _ms(exchange.started, exchange.ended),
@@ -145,9 +143,12 @@ def result(exchange: Exchange, hide: Hide | None, room: int = MAX_DECODED) -> tu
         if not complete and error is None:
             complete = None  # not kept to its end: nobody knows
     told = {"stream": exchange.streamed, "complete": complete}
-    if error is None:
-        return f"{exchange.family}.response", payload | told | timing
-    return f"{exchange.family}.error", payload | {"error": error} | told | timing
+    if error is not None:
+        payload["error"] = error
+    payload |= told | timing
+    if exchange.times is not None and pieces is not None:
+        payload["chunks"] = _chunks(exchange, pieces, payload, hide, room)
+    return f"{exchange.family}.{'response' if error is None else 'error'}", payload
 
 
 def _events(exchange: Exchange, body: bytes) -> Iterable[Any]:
