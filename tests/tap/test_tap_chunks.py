@@ -167,16 +167,14 @@ def test_a_character_over_two_chunks_and_one_that_was_cut_off() -> None:
     assert payload["chunks"] == [[1000.0, "data: "], [2000.0, "é\n\ndata: "]]
 
 
-@pytest.mark.parametrize(
-    ("chunks", "headers", "room", "reason"),
-    [
-        ([b"data: \xff\n\n"], EVENTS, 1 << 20, "these are not text"),
-        ([BODY], EVENTS, 1500, "there is no room for them"),
-    ],
-)
-def test_left_out(chunks: list[bytes], headers: dict[str, str], room: int, reason: str) -> None:
-    payload = told(chunks, headers, room=room)
-    assert payload["chunks"]["left_out"] == reason
+def test_no_text_and_no_room() -> None:
+    assert told([b"data: \xff\n\n"])["chunks"] == {"left_out": "these are not text"}
+    payload = told([BODY])
+    whole, own = len(dumps(payload)), len(dumps(payload["chunks"]))
+    assert told([BODY], room=whole + 9)["chunks"] == payload["chunks"]
+    squeezed = told([BODY], room=whole - 30)  # durations have up to three decimals, more or less
+    assert squeezed["chunks"] == {"left_out": "there is no room for them", "bytes": own}
+    assert squeezed["body"] == payload["body"]
 
 
 def test_what_cannot_be_decompressed_has_no_chunks() -> None:
