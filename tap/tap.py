@@ -31,6 +31,9 @@ _LOCK_WAIT = 0.05  # seconds for another thread to write the run's start
 _HEAD = 200  # bytes that a head takes, about
 _SMALL = 4096  # bytes; what is kept of a payload that is too large
 
+# Called with each new tap; testing.py's.
+newcomers: "list[Callable[[Tap], object]]" = []
+
 
 class Tap:
     """Records what an agent sends to its model, and what its tools answer, as JSONL (see trace-events(5)).
@@ -69,13 +72,16 @@ class Tap:
         self.raw_streams = raw_streams
         self.in_flight: dict[str, Flight] = {}  # by call_id
         self.subclasses: dict[Any, type] = {}  # made by clients.py, which keeps them here
-        self.sink = Sink(_output(output_path, writer, self.disabled), blocking=blocking)
+        self.sink = Sink(_output(output_path, writer, self.disabled or bool(newcomers)), blocking=blocking)
         self._default = Run(run_id, name, metadata, os.environ.get(PARENT_VARIABLE) or None)
         self._heirs: dict[str, Run] = {}  # in a forked child: by run_id of the parent's run, the child's own
         self._ancestors: dict[str, str] = {}  # the same for the process that this one was forked from, by run_id
         self._calls = Calls()
+        hooks.know(self)
         if not self.disabled:
             hooks.add(self)
+        for welcome in list(newcomers):
+            welcome(self)
 
     # --- model calls -------------------------------------------------------------------------------------------
 
@@ -270,6 +276,23 @@ class Tap:
         run = self._base()
         run.failure = run.failure or told(error)
 
+    def lend(self, sink: Sink) -> Callable[[], None]:
+        """Write to another sink, as a run of its own and even when disabled; return what undoes that."""
+        own, disabled, default, closed = self.sink, self.disabled, self._default, self.closed
+        before = set(self.in_flight)
+        self.sink, self.disabled = sink, False
+        self._default = Run(default.given_id, default.name, default.metadata, default.parent_run_id)
+
+        def take_back() -> None:
+            for call_id, flight in list(self.in_flight.items()):
+                if call_id not in before:
+                    guard.attempt(flight.end, _STILL_IN_FLIGHT)
+            self.sink, self.disabled, self._default = own, disabled, default
+            if self.closed and not closed:
+                guard.attempt(own.close)
+
+        return take_back
+
     def after_fork(self) -> None:
         """Become the tap of a forked child: nothing of its parent's is written here."""
         self.sink.reset()
@@ -413,7 +436,7 @@ class Tap:
 
 
 def _output(
-    output_path: str | os.PathLike[str] | None, writer: Callable[[bytes], object] | None, disabled: bool
+    output_path: str | os.PathLike[str] | None, writer: Callable[[bytes], object] | None, optional: bool
 ) -> Output:
     if output_path is not None and writer is not None:
         raise ValueError("Tap takes output_path= or writer=, not both")
@@ -422,7 +445,7 @@ def _output(
             raise ValueError("Tap(writer=...) takes a function that is called with each line as bytes")
         return Callback(writer)
     path = output_path if output_path is not None else os.environ.get(OUTPUT_VARIABLE) or None
-    if path is None and not disabled:
+    if path is None and not optional:
         raise ValueError(
             'Tap has nowhere to write: pass output_path="runs/run.jsonl" or writer=callable, '
             f"or set {OUTPUT_VARIABLE}"
