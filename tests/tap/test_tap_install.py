@@ -328,9 +328,10 @@ for name in [n for n in sys.modules if n.partition(".")[0] == {library.__name__!
 import {library.__name__} as again
 assert again.Client is not type(client._client).__mro__[2]
 again.post(sys.argv[2] + "/v1/messages", json=dict(model="m", messages=[]))
+ask()  # with the library as it was imported first
 """
     program(text, server, trace)
-    assert calls(trace) == CALL * 2
+    assert calls(trace) == CALL * 3
 
 
 def test_a_library_that_is_not_there(server: Server, trace: Trace) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import agenttap.testing
 import anthropic
 import pytest
-from agenttap import Tap, hooks
+from agenttap import Tap, exchange, hooks
+from agenttap.sink import Sink
 from agenttap.testing import Captured, capture
 from fakeapi import MESSAGE, STREAM, Server, error, plain, stream
 
@@ -72,6 +73,17 @@ def test_an_agent_without_a_tap(server: Server, captured: Captured) -> None:
     assert types(captured) == CALL * 2
     assert [event["seq"] for event in captured.events] == list(range(5))
     assert KEY not in str(captured.events)
+
+
+def test_a_stream_is_waited_for(server: Server, captured: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+    assemble, flush = exchange.assemble, Sink.flush
+    monkeypatch.setattr(exchange, "assemble", lambda body: asked.wait(20) and assemble(body))
+    monkeypatch.setattr(Sink, "flush", lambda sink, timeout: asked.set() or flush(sink, timeout))
+    server.replies.append(stream(*STREAM))
+    with a_client(server) as client, client.messages.stream(**ASK) as events:
+        events.until_done()
+    assert captured.responses[0].body == MESSAGE
 
 
 def test_an_async_agent(server: Server, captured: Captured) -> None:
