@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from . import anthropic_message, openai_chat, openai_response, sse
+from . import anthropic_message, guard, openai_chat, openai_response, sse
+from . import redact as redaction
 from .jsonable import dumps, loads
 
 # OpenAI's chat streams end with data that is not JSON.
@@ -139,6 +140,15 @@ def parsed(stream: bytes) -> Iterator[Any]:
             yield data
 
 
+def lines(stream: bytes) -> Iterator[Any]:
+    """Yield each line of a stream that has a JSON text in each, parsed where it is one."""
+    for line in stream.split(b"\n"):
+        try:
+            yield loads(line)
+        except ValueError:
+            yield line.decode("utf-8", "replace")
+
+
 def hides_secret(events: Iterable[Any], redact: Callable[[bytes], bytes]) -> bool:
     """Say whether events that cannot be put together hold a secret split over them.
 
@@ -147,8 +157,16 @@ def hides_secret(events: Iterable[Any], redact: Callable[[bytes], bytes]) -> boo
     joined: dict[tuple[str, ...], list[str]] = {}
     for event in events:
         _strings(event, (), joined)
-    text = dumps(["".join(pieces) for pieces in joined.values()])
-    return redact(text) != text
+    return bool(joined) and changes(["".join(pieces) for pieces in joined.values()], redact)
+
+
+def changes(value: object, redact: Callable[[bytes], bytes]) -> bool:
+    """Say whether there is something to redact in `value`, a body; as there is where redaction fails."""
+    text = dumps({"body": value})
+    redacted: bytes | None = guard.attempt(redaction.checked, redact, text)
+    if redacted is None or redacted == text:
+        return redacted is None
+    return bool(loads(redacted) != loads(text))  # else the same JSON, written in another way
 
 
 def _strings(value: Any, path: tuple[str, ...], into: dict[tuple[str, ...], list[str]]) -> None:

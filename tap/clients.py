@@ -51,13 +51,13 @@ def _subclass(base: Any, taps: "tuple[Tap, ...]") -> type:
     known = tap.subclasses.get((base, taps))
     if known is not None:
         return known
-    transport_for_url = base._transport_for_url  # AttributeError: an httpx that works otherwise
+    _ = base._transport_for_url  # AttributeError: an httpx that works otherwise
     listening: Any = AsyncTransport if hasattr(base, "aclose") else SyncTransport
 
     def _transport_for_url(self: Any, url: Any) -> Any:
-        transport = transport_for_url(self, url)
+        transport = base._transport_for_url(self, url)  # looked up anew: `install` may have come or gone
         for tap in taps:
-            if not tap.closed:
+            if tap.recording:
                 transport = listening(tap, transport)
         return transport
 
@@ -86,10 +86,18 @@ def _replace_transports(tap: "Tap", http: Any) -> None:
             http._mounts[pattern] = listening(tap, transport)
 
 
+def listeners(http: Any, transport: Any) -> "list[Tap]":
+    """Return the taps that an HTTP client is wrapped in, `transport` being the one that it uses."""
+    return [tap for tap in (*getattr(type(http), "_agenttaps", ()), *_before(transport)) if tap.recording]
+
+
 def _replaced(tap: "Tap", http: Any) -> bool:
-    transport = http._transport
+    return tap in _before(http._transport)
+
+
+def _before(transport: Any) -> "list[Tap]":
+    taps: list[Tap] = []
     while isinstance(transport, SyncTransport | AsyncTransport):
-        if transport._tap is tap:
-            return True
+        taps.append(transport._tap)
         transport = transport._inner
-    return False
+    return taps

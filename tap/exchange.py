@@ -1,33 +1,24 @@
 """One HTTP request and what came back -> the payloads of its events."""
 
+import codecs
 import sys
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from . import guard, redact
-from .assembly import Assembled, assemble, hides_secret, parsed
-from .jsonable import loads, opaque, raw_json
+from .assembly import Assembled, assemble, changes, hides_secret, lines, parsed
+from .jsonable import dumps, loads, opaque, raw_json
 
 MAX_DECODED = 64 << 20
 _SPLIT = "a secret runs over several events of this stream"
+_SECRET = "there is a secret in this stream"
+_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json")
 
-# How the path of a generation endpoint ends, and whose wire format it speaks.
-_ENDPOINTS = {
-    "/messages": "anthropic",
-    "/chat/completions": "openai",
-    "/responses": "openai",
-    "/completions": "openai",
-    "/invoke": None,  # Bedrock, Vertex and Gemini: the body tells
-    "/invoke-with-response-stream": None,
-    ":rawPredict": None,
-    ":streamRawPredict": None,
-    ":generateContent": None,
-    ":streamGenerateContent": None,
-}
+Hide = Callable[[bytes], bytes]
 
 
 @dataclass(slots=True)
@@ -40,6 +31,7 @@ class Exchange:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     chunks: list[bytes] = field(default_factory=list)
+    times: list[float] | None = None  # when each of `chunks` came, if that is to be told
     size: int = 0  # bytes of body that came
     kept: int = 0  # bytes of them in `chunks`
     decoded: bool = False  # whether `chunks` are decompressed
@@ -57,7 +49,7 @@ class Exchange:
     @property
     def heavy(self) -> bool:
         """Whether turning the body into a payload is too much work for the agent's thread."""
-        return self.encoding != "" or self.streamed
+        return self.encoding != "" or self.pieced
 
     @property
     def encoding(self) -> str:
@@ -65,19 +57,16 @@ class Exchange:
 
     @property
     def streamed(self) -> bool:
-        return self.headers.get("content-type", "").lower().startswith("text/event-stream")
+        return self._kind.startswith("text/event-stream")
 
+    @property
+    def pieced(self) -> bool:
+        """Whether the body comes in pieces with a meaning of their own: events, or a JSON text in each line."""
+        return self.streamed or self._kind.startswith(_LINES)
 
-def classify(method: str, path: str, body: bytes | None) -> tuple[str, str | None]:
-    """Return family and provider of a request, by the path of its URL and its body."""
-    if method.upper() != "POST":
-        return "http", None
-    for ending, provider in _ENDPOINTS.items():
-        if path.endswith(ending):
-            if provider is None and body is not None and b'"anthropic_version"' in body:
-                provider = "anthropic"
-            return "model", provider
-    return "http", None
+    @property
+    def _kind(self) -> str:
+        return self.headers.get("content-type", "").strip().lower()
 
 
 def request_payload(
@@ -108,17 +97,18 @@ def body_value(body: bytes | None) -> object:
         return opaque(body)
 
 
-def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[str, dict[str, Any]]:
+def result(exchange: Exchange, hide: Hide | None, room: int = MAX_DECODED) -> tuple[str, dict[str, Any]]:
     """Return type and payload of the event that ends an exchange: `….response` or `….error`.
 
-    `hide` is the redaction in force, needed for streams that are kept as text.
+    `hide` is the redaction in force, needed for streams that are kept as text; `room` is how many bytes of JSON
+    the payload may take with its `chunks`, which are left out when they do not fit.
     """
-    body = b"".join(exchange.chunks)
+    pieces: list[bytes] | None = exchange.chunks
+    if exchange.encoding and exchange.chunks:
+        pieces = _decode(exchange.chunks, exchange.encoding)
+    readable = pieces is not None
+    body = b"".join(exchange.chunks if pieces is None else pieces)
     cut = exchange.size - exchange.kept
-    if exchange.encoding and body:
-        body, readable = _decode(body, exchange.encoding)
-    else:
-        readable = True
     stream = assemble(body) if exchange.streamed and exchange.family == "model" and readable else None
 
     value: object
@@ -126,7 +116,7 @@ def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[s
         value = opaque(body) | {"encoding": exchange.encoding}
     elif stream is not None and stream.body is not None:
         value = stream.body
-    elif exchange.streamed and hide is not None and hides_secret(parsed(body), hide):
+    elif hide is not None and hides_secret(_events(exchange, body), hide):
         value = opaque(body) | {"left_out": _SPLIT}
     else:
         value = body_value(body)
@@ -153,9 +143,49 @@ def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[s
         if not complete and error is None:
             complete = None  # not kept to its end: nobody knows
     told = {"stream": exchange.streamed, "complete": complete}
-    if error is None:
-        return f"{exchange.family}.response", payload | told | timing
-    return f"{exchange.family}.error", payload | {"error": error} | told | timing
+    if error is not None:
+        payload["error"] = error
+    payload |= told | timing
+    if exchange.times is not None and pieces is not None:
+        payload["chunks"] = _chunks(exchange, pieces, payload, hide, room)
+    return f"{exchange.family}.{'response' if error is None else 'error'}", payload
+
+
+def _events(exchange: Exchange, body: bytes) -> Iterable[Any]:
+    """Return what the body consists of, parsed: events, lines, items of an array; nothing if it is one thing."""
+    if exchange.streamed:
+        return parsed(body)
+    if exchange.pieced:
+        return lines(body)
+    if exchange.family == "model" and body[:1] == b"[":  # as Gemini streams, unless it is asked for events
+        items = guard.attempt(loads, body, default=[], quiet=True)
+        return items if isinstance(items, list) else []
+    return []
+
+
+def _chunks(exchange: Exchange, pieces: list[bytes], told: Mapping[str, Any], hide: Hide | None, room: int) -> Any:
+    """Return the chunks of a stream, [milliseconds since sending, text] each, or why they are left out.
+
+    A chunk is what the HTTP library gave at once, decompressed; a character that is split over two is in the one
+    that ends it. `told` is the payload without them.
+    """
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    try:
+        texts = [decode(piece) for piece in pieces]
+    except UnicodeDecodeError:
+        return {"left_out": "these are not text"}
+    moments = [_ms(exchange.started, moment) for moment in exchange.times or ()]
+    chunks = [list(chunk) for chunk in zip(moments, texts, strict=True)]
+    raw = dumps(chunks)
+    if len(raw) + len(dumps(told)) > room:
+        return {"left_out": "there is no room for them", "bytes": len(raw)}
+    if hide is not None:
+        # Whatever is hidden elsewhere may stand here in parts; so it is looked for in every form that there is.
+        events = list(_events(exchange, b"".join(pieces)))
+        whole = [told.get("body"), told.get("other_events"), "".join(texts), events, chunks]
+        if hides_secret(events, hide) or any(changes(one, hide) for one in whole):
+            return {"left_out": _SECRET}
+    return chunks
 
 
 def _error(exchange: Exchange, stream: Assembled | None, body: bytes) -> dict[str, Any] | None:
@@ -223,53 +253,74 @@ def _ms(start: float, end: float | None) -> float | None:
     return None if end is None else round((end - start) * 1000, 3)
 
 
-def _decode(body: bytes, encoding: str) -> tuple[bytes, bool]:
-    """Return the body decompressed and True, or as it is and False. A cut-off body gives what it holds."""
+def _decode(chunks: list[bytes], encoding: str) -> list[bytes] | None:
+    """Return what each chunk adds to the decompressed body, or None. A cut-off body gives what it holds."""
     for name in reversed([name.strip() for name in encoding.split(",")]):
-        decoded = _decompress(body, name)
-        if decoded is None:
-            return body, False
-        body = decoded
-    return body, True
-
-
-def _decompress(body: bytes, name: str) -> bytes | None:
-    try:
         if name == "identity":
-            return body
-        if name in ("gzip", "x-gzip"):
-            return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, MAX_DECODED)
-        if name == "deflate":
-            try:
-                return zlib.decompressobj().decompress(body, MAX_DECODED)
-            except zlib.error:  # some servers send it without the zlib header
-                return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, MAX_DECODED)
-    except zlib.error:
+            continue
+        for start in _DECOMPRESSORS.get(name, ()):
+            decoded: list[bytes] | None = guard.attempt(_decompress, start, chunks, quiet=True)
+            if decoded is not None:
+                break
+        else:
+            return None
+        chunks = decoded
+    return chunks
+
+
+def _decompress(start: "Callable[[], _Decompress | None]", chunks: list[bytes]) -> list[bytes] | None:
+    """Return what each chunk adds, up to MAX_DECODED; None if this cannot be decompressed here. May raise."""
+    decompress = start()
+    if decompress is None:
         return None
-    decompress = _DECOMPRESSORS.get(name)
-    decoded = guard.attempt(decompress, body, quiet=True) if decompress is not None else None
-    return decoded if isinstance(decoded, bytes) else None
+    room, done = MAX_DECODED, list[bytes]()
+    for chunk in chunks:
+        done.append(decompress(chunk, room)[:room] if room else b"")
+        room -= len(done[-1])
+    return done
 
 
-def _brotli(body: bytes) -> bytes | None:
+# Takes the next bytes and how many may come out, at least 1; gives what they add.
+_Decompress = Callable[[bytes, int], bytes]
+
+
+def _gzip() -> _Decompress:
+    return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress
+
+
+def _deflate() -> _Decompress:
+    return zlib.decompressobj().decompress
+
+
+def _bare_deflate() -> _Decompress:
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress
+
+
+def _brotli() -> _Decompress | None:
     # The client offered br because it found one of these.
     for library in ("brotli", "brotlicffi"):
         if (module := sys.modules.get(library)) is not None:
             decoder: Any = module.Decompressor()
-            decoded: bytes = (getattr(decoder, "process", None) or decoder.decompress)(body)
-            return decoded[:MAX_DECODED]
+            process: Callable[[bytes], bytes] = getattr(decoder, "process", None) or decoder.decompress
+            return lambda data, room: process(data)
     return None
 
 
-def _zstd(body: bytes) -> bytes | None:
+def _zstd() -> _Decompress | None:
     for library in ("compression.zstd", "backports.zstd", "pyzstd"):
         if (module := sys.modules.get(library)) is not None:
-            decoded: bytes = module.ZstdDecompressor().decompress(body, MAX_DECODED)
-            return decoded
+            decoder: Any = module.ZstdDecompressor()
+            return lambda data, room: b"" if decoder.eof else decoder.decompress(data, room)
     if (module := sys.modules.get("zstandard")) is not None:
-        decoded = module.ZstdDecompressor().decompressobj().decompress(body)
-        return decoded[:MAX_DECODED]
+        decompress: Callable[[bytes], bytes] = module.ZstdDecompressor().decompressobj().decompress
+        return lambda data, room: decompress(data)
     return None
 
 
-_DECOMPRESSORS = {"br": _brotli, "zstd": _zstd}
+_DECOMPRESSORS: dict[str, tuple[Callable[[], _Decompress | None], ...]] = {
+    "gzip": (_gzip,),
+    "x-gzip": (_gzip,),
+    "deflate": (_deflate, _bare_deflate),  # some servers send it without the zlib header
+    "br": (_brotli,),
+    "zstd": (_zstd,),
+}

@@ -49,11 +49,20 @@ class _Hook:
             self.previous = None
 
 
+def know(tap: "Tap") -> None:
+    """Tell `tap` when the process was forked, as long as it lives."""
+    _all.add(tap)
+
+
+def every() -> "list[Tap]":
+    """Return every tap that there is, closed and disabled ones too."""
+    return list(_all)
+
+
 def add(tap: "Tap") -> None:
     """Watch over `tap` until it is closed."""
     global _installed
     _open.add(tap)
-    _all.add(tap)
     if not _installed:
         _installed = True
         atexit.register(_at_exit)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from . import clients, event, guard, hooks, step
+from . import clients, event, guard, hooks, install, step
 from . import redact as redaction
 from .backlog import Record
 from .file import FileSink
@@ -35,6 +35,9 @@ _LOCK_WAIT = 0.05  # seconds for another thread to write the run's start
 _HEAD = 200  # bytes that a head takes, about
 _SMALL = 4096  # bytes; what is kept of a payload that is too large
 
+# Called with each new tap; testing.py's.
+newcomers: "list[Callable[[Tap], object]]" = []
+
 
 class Tap:
     """Records what an agent sends to its model, and what its tools answer, as JSONL (see trace-events(5)).
@@ -49,6 +52,7 @@ class Tap:
     unless given. `blocking=False` leaves all writing to the tap's threads. `redact` maps the JSON of a payload to
     the JSON to be written; None turns that off, except for credential headers. A payload above `max_event_bytes`
     keeps its small values only. What waits to be written takes `max_queue_bytes` of memory for each sink, at most.
+    `raw_streams` keeps the chunks of each stream, as they came, beside what they were put together to.
 
     Nothing here raises into the agent but for mistakes of wiring: ValueError for nowhere to write or a setting
     that makes no sense, TypeError for a sink that is none, and from `wrap` for something that is no client.
@@ -71,16 +75,18 @@ class Tap:
         rotate_every: float | timedelta | None = None,
         keep: int | None = None,
         fsync: bool = False,
+        raw_streams: bool = False,
     ) -> None:
         self.disabled = os.environ.get(DISABLED_VARIABLE, "") not in ("", "0")
         self.closed = False
         self.redact = redact
         self.max_event_bytes = max_event_bytes
+        self.raw_streams = raw_streams
         self.in_flight: dict[str, Flight] = {}  # by call_id
         self.subclasses: dict[Any, type] = {}  # made by clients.py, which keeps them here
         path = output_path
         if path is None and writer is None and not (sinks := list(sinks)):
-            path = os.environ.get(OUTPUT_VARIABLE) or (os.devnull if self.disabled else None)
+            path = os.environ.get(OUTPUT_VARIABLE) or (os.devnull if self.disabled or newcomers else None)
         rules = {"rotate_bytes": rotate_bytes, "rotate_every": rotate_every, "keep": keep, "fsync": fsync}
         self.journal = Journal(
             _sinks(path, rules, writer, sinks), blocking=blocking, max_queue_bytes=max_queue_bytes
@@ -89,8 +95,11 @@ class Tap:
         self._heirs: dict[str, Run] = {}  # in a forked child: by run_id of the parent's run, the child's own
         self._ancestors: dict[str, str] = {}  # the same for the process that this one was forked from, by run_id
         self._calls = Calls()
+        hooks.know(self)
         if not self.disabled:
             hooks.add(self)
+        for welcome in list(newcomers):
+            welcome(self)
 
     # --- model calls -------------------------------------------------------------------------------------------
 
@@ -104,6 +113,19 @@ class Tap:
         if not self.disabled:
             clients.wrap(self, client)
         return client
+
+    def install(self, *, everything: bool = False) -> Self:
+        """Record what every client of httpx and httpx2 sends to a model, and return this tap: for agents built on
+        a framework that hides the client.
+
+        Covers the clients that exist already, those made later, and those of a library that is imported later. A
+        tool of the agent's may use the same libraries, so a request is recorded only if its URL and its body are
+        those of a generation endpoint; with `everything`, each is. A client that is wrapped as well is recorded
+        once, and all of it. Closing the tap undoes this.
+        """
+        if self.recording:
+            guard.attempt(install.add, self, everything)
+        return self
 
     # --- tool calls --------------------------------------------------------------------------------------------
 
@@ -192,6 +214,7 @@ class Tap:
             return
         guard.attempt(self._close)
         self.closed = True
+        guard.attempt(install.remove, self)
         guard.attempt(hooks.remove, self)
 
     def stats(self) -> dict[str, Any]:
@@ -229,6 +252,11 @@ class Tap:
         self.close()
 
     # --- used by the tap's own parts ---------------------------------------------------------------------------
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is put is written."""
+        return not (self.closed or self.disabled)
 
     def parent_run_id(self) -> str | None:
         """Return what a new run names as its parent: the run around it, if there is one in this thread or task."""
@@ -280,6 +308,23 @@ class Tap:
         """Note that a thread died of an exception: the default run did not go well, though it goes on."""
         run = self._base()
         run.failure = run.failure or told(error)
+
+    def lend(self, journal: Journal) -> Callable[[], None]:
+        """Write to another journal, as a run of its own and even when disabled; return what undoes that."""
+        own, disabled, default, closed = self.journal, self.disabled, self._default, self.closed
+        before = set(self.in_flight)
+        self.journal, self.disabled = journal, False
+        self._default = Run(default.given_id, default.name, default.metadata, default.parent_run_id)
+
+        def take_back() -> None:
+            for call_id, flight in list(self.in_flight.items()):
+                if call_id not in before:
+                    guard.attempt(flight.end, _STILL_IN_FLIGHT)
+            self.journal, self.disabled, self._default = own, disabled, default
+            if self.closed and not closed:
+                guard.attempt(own.close)
+
+        return take_back
 
     def after_fork(self) -> None:
         """Become the tap of a forked child: nothing of its parent's is written here."""

@@ -10,13 +10,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import event, guard
-from .exchange import Exchange, body_value, classify, request_payload, result
+from .endpoints import classify
+from .exchange import Exchange, body_value, request_payload, result
 from .run import error_text
 
 if TYPE_CHECKING:
     from .tap import Tap
 
 LIBRARIES = ("httpx", "httpx2")
+TIMED = 64  # bytes that the time of a chunk counts for, with its place in a list
 _CANCELLED = {"CancelledError", "Cancelled", "GeneratorExit", "KeyboardInterrupt", "SystemExit"}
 _TIMEOUT = {"TimeoutException", "TimeoutError"}
 
@@ -24,9 +26,8 @@ _TIMEOUT = {"TimeoutException", "TimeoutError"}
 class Flight:
     """One exchange while it happens, and the tap that records it."""
 
-    def __init__(self, tap: "Tap", request: Any) -> None:
-        body, value = _request_body(request)
-        family, provider = classify(request.method, request.url.path, body)
+    def __init__(self, tap: "Tap", request: Any, body: bytes | None, family: str, provider: str | None) -> None:
+        value = body_value(body) if body is not None else _streamed(request)
         self._tap = tap
         self._run = tap.current_run()
         self._step_id = tap.current_step()
@@ -43,6 +44,8 @@ class Flight:
         exchange = self.exchange
         exchange.status = response.status_code
         exchange.headers = dict(response.headers)
+        if self._tap.raw_streams and exchange.pieced:
+            exchange.times = []
         content = getattr(response, "_content", None)
         if content is None:
             self._tap.journal.start()  # the end may come in a finaliser, which must not start threads
@@ -56,15 +59,20 @@ class Flight:
         """Keep a piece of the body, if there is room."""
         exchange = self.exchange
         size = len(data)
+        times = exchange.times
+        now = event.clock() if times is not None or exchange.first is None else 0.0
         if exchange.first is None:
-            exchange.first = event.clock()
+            exchange.first = now
         exchange.size += size
         if exchange.kept < exchange.size - size or exchange.size > self._tap.max_event_bytes:
             return  # what is kept is the beginning, without holes
-        if self._tap.journal.hold(size):
-            self._held += size
+        held = size if times is None else size + TIMED
+        if self._tap.journal.hold(held):
+            self._held += held
             exchange.kept += size
             exchange.chunks.append(data)
+            if times is not None:
+                times.append(now)
 
     def end(self, failure: tuple[str, str, str] | None) -> None:
         """Record how the exchange ended, the first time this is called.
@@ -83,7 +91,7 @@ class Flight:
         self._tap.put(self._run, kind, payload, self._call_id, self._step_id)
 
     def _result(self) -> tuple[str, dict[str, Any]]:
-        done = result(self.exchange, self._tap.redact)
+        done = result(self.exchange, self._tap.redact, self._tap.max_event_bytes)
         self.exchange.chunks = []
         return done
 
@@ -99,17 +107,26 @@ DROPPED = ("cancelled", "Dropped", "the client dropped the response before its e
 CLOSED = ("cancelled", "Closed", "the client closed the response before its end")
 
 
-def _request_body(request: Any) -> tuple[bytes | None, object]:
-    """Return the body's bytes, or None if it is only known while it is sent, and what to record of it."""
-    content = getattr(request, "_content", None)
+def _depart(tap: "Tap", request: Any, sure: bool) -> Flight | None:
+    """Return the exchange that begins with this request; None if it may be anybody's, and is not recorded."""
+    body = _request_body(request)
+    family, provider = classify(request.method, request.url.path, body, sure=sure)
+    return None if sure and family != "model" else Flight(tap, request, body, family, provider)
+
+
+def _request_body(request: Any) -> bytes | None:
+    """Return the body's bytes, or None if it is only known while it is sent."""
+    content: bytes | None = getattr(request, "_content", None)
     if content is None:
         library = sys.modules[_library(request)]
         if isinstance(request.stream, library.ByteStream):  # bytes in memory, as after a redirect
             content = b"".join(request.stream)
-        else:
-            length = request.headers.get("content-length", "")
-            return None, {"streamed": True, "bytes": int(length) if length.isdecimal() else None}
-    return content, body_value(content)
+    return content
+
+
+def _streamed(request: Any) -> dict[str, object]:
+    length = request.headers.get("content-length", "")
+    return {"streamed": True, "bytes": int(length) if length.isdecimal() else None}
 
 
 def _library(thing: Any) -> str:
@@ -133,14 +150,18 @@ class _Before:
 
 
 class SyncTransport(_Before):
-    """Stands before a client's transport for one request, or for good; everything else is the transport's own."""
+    """Stands before a client's transport for one request, or for good; everything else is the transport's own.
 
-    def __init__(self, tap: "Tap", inner: Any) -> None:
+    If it must be `sure`, it records only what is known to go to a generation endpoint.
+    """
+
+    def __init__(self, tap: "Tap", inner: Any, sure: bool = False) -> None:
         self._tap = tap
         self._inner = inner
+        self._sure = sure
 
     def handle_request(self, request: Any) -> Any:
-        flight = None if self._tap.closed else guard.attempt(Flight, self._tap, request)
+        flight = guard.attempt(_depart, self._tap, request, self._sure) if self._tap.recording else None
         if flight is None:
             return self._inner.handle_request(request)
         try:
@@ -162,12 +183,13 @@ class SyncTransport(_Before):
 class AsyncTransport(_Before):
     """The same for an async client."""
 
-    def __init__(self, tap: "Tap", inner: Any) -> None:
+    def __init__(self, tap: "Tap", inner: Any, sure: bool = False) -> None:
         self._tap = tap
         self._inner = inner
+        self._sure = sure
 
     async def handle_async_request(self, request: Any) -> Any:
-        flight = None if self._tap.closed else guard.attempt(Flight, self._tap, request)
+        flight = guard.attempt(_depart, self._tap, request, self._sure) if self._tap.recording else None
         if flight is None:
             return await self._inner.handle_async_request(request)
         try:
@@ -188,14 +210,22 @@ class AsyncTransport(_Before):
 
 def _listen(flight: Flight, response: Any, base: str) -> None:
     if flight.answered(response):
-        response.stream = _tee(_library(response), base)(response.stream, flight)
+        response.stream = _tee(_base(response, base))(response.stream, flight)
+
+
+def _base(response: Any, name: str) -> Any:
+    """Return the library's own base class of this response's stream; the library may have been imported twice."""
+    for kind in type(response.stream).__mro__:
+        if kind.__name__ == name and kind.__module__.partition(".")[0] in LIBRARIES:
+            return kind
+    return getattr(sys.modules[_library(response)], name)
 
 
 @functools.cache
-def _tee(library: str, base: str) -> Any:
+def _tee(base: Any) -> Any:
     """Return the stream class that passes a body on and listens, made for the library that will check its base."""
-    tee = _SyncTee if base == "SyncByteStream" else _AsyncTee
-    return type(tee.__name__.lstrip("_"), (tee, getattr(sys.modules[library], base)), {})
+    tee = _SyncTee if base.__name__ == "SyncByteStream" else _AsyncTee
+    return type(tee.__name__.lstrip("_"), (tee, base), {})
 
 
 class _Tee(_Before):
