@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 
+from . import rules
 from .jsonable import raw_json
 
 REPLACEMENT = "[redacted]"
 _REPLACEMENT = REPLACEMENT.encode()
 
 Span = tuple[int, int]
+Redact = Callable[[bytes], bytes]
 
 # --- headers and URLs ------------------------------------------------------------------------------------------
 
@@ -368,10 +370,24 @@ def _replace(raw: bytes, spans: list[Span]) -> bytes:
 
 # --- a redaction of the agent's own ----------------------------------------------------------------------------
 
+
+def chosen(redact: Redact | list[rules.Rule] | tuple[rules.Rule, ...] | None) -> Redact | None:
+    """Return the redaction that `Tap(redact=…)` asks for. Raises TypeError or ValueError where it asks wrongly."""
+    if redact is None or (callable(redact) and not isinstance(redact, type)):
+        return redact
+    if not isinstance(redact, list | tuple):
+        raise TypeError(
+            "Tap(redact=…) takes a list of regular expressions and functions, a function from bytes to bytes, "
+            f"or None, not {type(redact).__name__}"
+        )
+    own = rules.functions(redact, REPLACEMENT)
+    return (lambda raw: rules.apply(own, default(raw))) if own else default
+
+
 _busy: ContextVar[bool] = ContextVar("agenttap_redacting", default=False)
 
 
-def checked(function: Callable[[bytes], bytes], raw: bytes) -> bytes | None:
+def checked(function: Redact, raw: bytes) -> bytes | None:
     """Return `function(raw)` if that is one JSON object on one line, else None. What it raises passes.
 
     What `function` itself records is redacted by `default`, or it would be asked about its own events without end.

@@ -12,6 +12,7 @@ from . import redact as redaction
 from .jsonable import dumps
 from .lock import holding
 from .output import Callback, File, Output
+from .rules import Rule
 from .run import Run, RunBlock, active, is_failure, told
 from .sink import DRAIN, Record, Sink
 from .tools import Call, Calls, ToolBlock, recorded
@@ -20,7 +21,7 @@ from .transport import Flight
 Client = TypeVar("Client")
 Function = TypeVar("Function", bound=Callable[..., Any])
 Work = Callable[[], tuple[str, dict[str, Any]]]
-Redact = Callable[[bytes], bytes]
+Redact = Callable[[bytes], bytes] | list[Rule] | tuple[Rule, ...]
 
 OUTPUT_VARIABLE = "AGENTTAP_OUTPUT"
 PARENT_VARIABLE = "AGENTTAP_PARENT_RUN_ID"
@@ -40,12 +41,17 @@ class Tap:
     the file. `name`, `run_id` and `metadata` describe the default run, which lasts until `close`; `run_id` is a
     UUIDv7 unless given.
 
-    `blocking=False` leaves all writing to the tap's thread. `redact` maps the JSON of a payload to the JSON to be
-    written; None turns that off, except for credential headers. A payload above `max_event_bytes` keeps its
-    small values only.
+    `redact=[…]` adds rules to the tap's own: a regular expression (text, or compiled, of str or bytes), whose
+    matches become `[redacted]`, or a function from str to str. They are asked about every string of an event, keys
+    too, in order, and change nothing else. A function instead of a list takes the place of the tap's own rules: it
+    maps the JSON of a payload, bytes, to the JSON to be written. Where a function raises, the payload is not
+    written. None turns redaction off, except for credential headers and URLs.
 
-    Nothing here raises into the agent but for mistakes of wiring: ValueError for no output or two, TypeError from
-    `wrap` for something that is no client.
+    `blocking=False` leaves all writing to the tap's thread. A payload above `max_event_bytes` keeps its small
+    values only.
+
+    Nothing here raises into the agent but for mistakes of wiring: ValueError for no output or two, or a regular
+    expression that is none; TypeError for a rule of another type, and from `wrap` for something that is no client.
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class Tap:
     ) -> None:
         self.disabled = os.environ.get(DISABLED_VARIABLE, "") not in ("", "0")
         self.closed = False
-        self.redact = redact
+        self.redact = redaction.chosen(redact)
         self.max_event_bytes = max_event_bytes
         self.in_flight: dict[str, Flight] = {}  # by call_id
         self.subclasses: dict[Any, type] = {}  # made by clients.py, which keeps them here
