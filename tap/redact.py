@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 
-from . import rules
+from . import rules, shapes
 from .jsonable import raw_json
 
 REPLACEMENT = "[redacted]"
@@ -42,98 +42,6 @@ def headers(pairs: Mapping[str, str]) -> dict[str, str]:
 def url(text: str) -> str:
     """Return the URL with user, password and the values of credential parameters replaced."""
     return _PARAMETER.sub(rf"\g<1>{REPLACEMENT}", _USERINFO.sub(f"{REPLACEMENT}@", text))
-
-
-# --- key shapes ------------------------------------------------------------------------------------------------
-
-# Almost every text is looked through for nothing, so what counts is how fast that is. `re` jumps to the next place
-# of a pattern's first byte if that is a literal, and is ten times slower if it is not. So a shape is looked for by
-# the separator in it, and what stands before that is asked afterwards.
-
-
-def _shape(begin: bytes, rest: bytes) -> bytes:
-    r"""Return a pattern for `rest` when `begin`, of a fixed width, has just been passed; its group holds that.
-
-    A shape must not begin in the middle of a word; the letter of an escape before it (\n, \u000a, %20) is no part
-    of a word.
-    """
-    before = (rb"(?<![A-Za-z0-9]", rb"(?<=\\[nrtbf]", rb"(?<=\\u[0-9a-fA-F]{4}", rb"(?<=%[0-9a-fA-F]{2}")
-    return b"(?<=(" + begin + b"))(?:" + b"|".join(word + begin + b")" for word in before) + b")" + rest
-
-
-# A key has a long word with a digit in it. The title sk-learn-tutorial-2024 has none.
-_LONG_WORD = rb"(?=(?:[A-Za-z0-9]{0,200}[_-]){0,20}(?=[A-Za-z]{0,60}[0-9])[A-Za-z0-9]{10})"
-_SHAPES = [
-    re.compile(separator + b"(?:" + b"|".join(shapes) + b")")
-    for separator, *shapes in (
-        (
-            rb"-(?<=[asnxplP][a-zX]-)(?=[\w.-]{8})",
-            rb"(?<=(sk-ant-))[\w.-]{8,}",  # Anthropic
-            _shape(rb"sk-", _LONG_WORD + rb"[\w-]{17,}"),  # OpenAI and many that imitate it
-            _shape(rb"glpat-", rb"[\w.-]{20,}"),  # GitLab
-            _shape(rb"xox[a-z]-", rb"[A-Za-z0-9-]{15,}")
-            + b"|"
-            + _shape(rb"xapp-", rb"[A-Za-z0-9-]{15,}"),  # Slack
-            _shape(rb"GOCSPX-", rb"[\w-]{20,}"),  # Google
-            _shape(rb"xai-", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"pplx-", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"nvapi-", rb"[\w-]{20,}"),
-            _shape(rb"tvly-", rb"[\w-]{20,}"),
-            _shape(rb"pypi-", rb"[\w-]{40,}"),
-        ),
-        (
-            rb"_(?<=[hatvsefpnrcg][a-z18]_)(?=[A-Za-z0-9]{16})",
-            _shape(rb"gh[pousr]_", rb"[A-Za-z0-9]{30,}") + b"|" + _shape(rb"github_pat_", rb"\w{22,}"),  # GitHub
-            _shape(rb"[sr]k_(?:live|test)_", rb"[A-Za-z0-9]{16,}"),  # Stripe
-            _shape(rb"whsec_", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"(?:hf|fw)_", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"gsk_", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"npm_", rb"[A-Za-z0-9]{30,}"),
-            _shape(rb"r8_", rb"[A-Za-z0-9]{30,}"),
-            _shape(rb"dop_v1_", rb"[a-f0-9]{40,}"),
-            _shape(rb"shp(?:at|ca|pa|ss)_", rb"[a-fA-F0-9]{32}"),
-        ),
-        (
-            rb"\.",
-            rb"(eyJ)[\w-]{8,}+\.[\w-]{8,}",  # JWT, from its second part on
-            rb"(?<=[9G]\.)(?:" + _shape(rb"ya29\.", rb"[\w.-]{20,}"),  # Google
-            _shape(rb"SG\.", rb"[\w-]{16,}+\.[\w-]{16,}") + b")",  # SendGrid
-        ),
-        (
-            rb"A(?=[KSBCI])",
-            _shape(rb"A", rb"(?:KIA|SIA|BIA|CCA)[0-9A-Z]{16}"),  # AWS
-            _shape(rb"A", rb"Iza[\w-]{35}"),  # Google
-        ),
-    )
-]
-# The first part of a JWT is looked for backwards from the dot after it: forwards, a run of what could begin one
-# would be walked from each of them.
-_JWT_HEAD = re.compile(rb"eyJ[\w-]{8,}\Z")
-_MAX_JWT_HEAD = 4000
-# What follows the name of an HTTP authentication scheme. Words have no digit and no capital inside; \/ is PHP's.
-_SCHEME = rb"(?=[A-Za-z.~+/\\_-]{0,100}(?:[0-9]|[a-z][A-Z]))((?:[\w.~+-]|\\*/){20,}+=*)"
-_SCHEMES = [
-    re.compile(name + _SCHEME) for name in (rb"B(?:earer|EARER|asic) ", rb"b(?=earer )(?<![A-Za-z]b)earer ")
-]
-
-
-def _shapes(raw: bytes) -> Iterator[Span]:
-    for shapes in _SHAPES:
-        done = 0
-        for match in shapes.finditer(raw):
-            start = match.start(match.lastindex or 0)
-            if start > match.start():
-                head = _JWT_HEAD.search(raw, max(done, match.start() - _MAX_JWT_HEAD), match.start())
-                if head is None:
-                    continue
-                start = head.start()
-            before = raw[max(0, start - 64) : start]
-            # After an odd number of backslashes the first letter is an escape: \npm_ is a line end and "pm_".
-            if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
-                yield start, match.end()
-            done = match.end()
-    for scheme in _SCHEMES:
-        yield from (match.span(1) for match in scheme.finditer(raw))
 
 
 # --- keys named like credentials -------------------------------------------------------------------------------
@@ -327,7 +235,7 @@ def default(raw: bytes) -> bytes:
 
 
 def _spans(raw: bytes) -> list[Span]:
-    return [*_shapes(raw), *_named(raw), *_assigned(raw), *_logins(raw), *_private_keys(raw)]
+    return [*shapes.spans(raw), *_named(raw), *_assigned(raw), *_logins(raw), *_private_keys(raw)]
 
 
 def _in_spelled(raw: bytes) -> list[Span]:

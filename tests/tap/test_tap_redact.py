@@ -257,6 +257,71 @@ def test_a_redaction_that_damages_its_line_has_failed(damage: Any) -> None:
     assert redact.checked(damage, b'{"a":"b"}') is None
 
 
+HEX = "0123456789abcdef" * 10
+WORDY = "a1B2c3D4e5F6g7H8i9J0" * 10
+KEYS = {
+    "sk-or-v1-": HEX[:64],
+    "csk-": "a1" * 24,
+    "gldt-": WORDY[:20],
+    "glptt-": WORDY[:40],
+    "key-": HEX[:32],
+    "PMAK-": f"{HEX[:24]}-{HEX[:34]}",
+    "NRAK-": "A1" * 13 + "B",
+    "pul-": HEX[:40],
+    "xkeysib-": f"{HEX[:64]}-{WORDY[:16]}",
+    "AGE-SECRET-KEY-": "1" + "Q2" * 29,
+    "sq0atp-": WORDY[:22],
+    "dor_v1_": HEX[:64],
+    "lin_api_": WORDY[:40],
+    "ntn_": WORDY[:46],
+    "secret_": WORDY[:43],
+    "sbp_": HEX[:40],
+    "figd_": WORDY[:43],
+    "glsa_": f"{WORDY[:32]}_{HEX[:8]}",
+    "dckr_pat_": WORDY[:27],
+    "sntryu_": HEX[:64],
+    "rubygems_": HEX[:48],
+    "pscale_tkn_": WORDY[:43],
+    "pscale_pw_": WORDY[:43],
+    "lsv2_pt_": f"{HEX[:32]}_{HEX[:10]}",
+    "e2b_": HEX[:40],
+    "tgp_v1_": WORDY[:43],
+    "phx_": WORDY[:43],
+    "nfp_": WORDY[:36],
+    "apify_api_": WORDY[:36],
+    "jina_": HEX[:32] + WORDY[:28],
+    "CCIPAT_": f"{WORDY[:22]}_{HEX[:40]}",
+    "hvs.": WORDY[:90],
+    "dp.pt.": WORDY[:43],
+    "ATATT3": WORDY[:180] + "=1A2B",
+}
+
+
+@pytest.mark.parametrize("prefix", KEYS)
+def test_a_key_by_its_prefix(prefix: str) -> None:
+    key = prefix + KEYS[prefix]
+    for text, kept in ((f"x\n{key}", f"x\n{GONE}"), (f"({key})", f"({GONE})"), (f"x{key}", None)):
+        for value in ({"a": text}, {"a": json.dumps({"b": text})}, {text: 1}):
+            raw = json.dumps(value).encode()
+            if kept is None:  # the middle of another word
+                assert prefix.startswith("sk") or redact.default(raw) == raw
+            else:
+                assert json.loads(redact.default(raw)) == json.loads(raw.replace(key.encode(), GONE.encode()))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Authorization: Bearer abc12345", f"Authorization: Bearer {GONE}"),
+        ("Basic dXNlcjpwYXNz", f"Basic {GONE}"),
+        ("-u 'Basic YTpi'", "-u 'Basic YTpi'"),
+        ("Bearer tokenization, Bearer RFC6750, Basic Python311 course, Basic internals", None),
+    ],
+)
+def test_a_short_token_after_its_scheme(said: str, kept: str | None) -> None:
+    assert json.loads(redact.default(json.dumps([said]).encode())) == [said if kept is None else kept]
+
+
 def test_a_redaction_that_keeps_its_line_whole() -> None:
     assert redact.checked(lambda raw: raw.replace(b"b", b"c"), b'{"a":"b"}') == b'{"a":"c"}'
     assert redact.checked(redact.default, b'{"password":"b"}') == b'{"password":"[redacted]"}'
