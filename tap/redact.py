@@ -128,7 +128,9 @@ def _value(raw: bytes, opening: re.Match[bytes]) -> Iterator[Span]:
 
 # What follows `=`: in a repr a quote, Config(api_key='…'), and in a URL anything else, …?api_key=….
 _EQUALS = re.compile(
-    rb"=(?<=[ntdeylhgNTDEYLHG]=)(?<=(?i:ken|ret|ord|swd|ase|key|ion|kie|ial|ure|uth|sig|pwd|jwt|ode)=)"
+    rb"=(?<=[ntdeylhgNTDEYLHG]=)"
+    rb"(?:(?<=(?i:oken|cret|word|sswd|rase|_key|-key|ikey|skey|ekey|tkey|nkey|okie|tial|ture|auth|.sig|.pwd|.jwt)=)"
+    rb"|(?<=[?&;](?i:key|sig|pwd|jwt)=)|(?<=[?&;](?i:code)=)|(?<=(?i:rization)=))"
     rb"(?=\\+[\"/]|'|[^&;#\s\"'\\<>(){}|]{3})"
 )
 _WORD_BEFORE = re.compile(rb"(?<![\w.-])[\w.-]++\Z")
