@@ -64,9 +64,9 @@ def _ends(after: bytes) -> bytes:
 
     Asking for classes of letters first is for speed.
     """
-    ends = rb"oken|cret|word|sswd|rase|_key|-key|[isetn]key|okie|tial"
+    ends = rb"oken|cret|word|sswd|rase|_key|-key|[isetn]key|okie|tial|alue"
     return (
-        rb"(?<=[kroswaiKROSWAI][erwsoiaERWSOIA][ntdeylNTDEYL]" + after + b")"
+        rb"(?<=[kroswailKROSWAIL][erwsoiauERWSOIAU][ntdeylNTDEYL]" + after + b")"
         rb"(?:(?<=(?i:" + ends + b")" + after + b")|(?<=(?i:rization)" + after + b"))"
     )
 
@@ -77,8 +77,19 @@ _COLON = re.compile(
     rb":(?<=[\"'\s]:)(?:"
     rb'(?<=\\":)(?:' + _ends(rb'\\":') + rb'|(?<=\\\\":)(?:' + _ends(rb'\\\\\\":') + rb'|(?<=\\\\\\\\":)))'
     rb"|" + _ends(rb"[\"']:") + rb"|(?<=\s:))"
-    rb"(?=\s*(?:\\*\"|'))"
+    rb"(?=\s*\[?\s*(?:\\*\"|'))"
 )
+_LIST = re.compile(rb"\s*\[")
+_COMMA = re.compile(rb"\s*,")
+# {"name": "x-api-key", "value": "…"}, as headers and environments are listed, in either order, with one more
+# member between them at most.
+_NAMED_BEFORE = re.compile(
+    rb"[\"'](?i:name|key)\\*[\"']\s*:\s*\\*[\"']([\w.-]+)\\*[\"']\s*,\s*"
+    rb"(?:\\*[\"']\w{1,20}\\*[\"']\s*:\s*(?:\\*[\"']\w{0,20}\\*[\"']|\w{1,20})\s*,\s*)?"
+    rb"\\*[\"'](?i:value)\\*[\"']\s*\Z"
+)
+_NAMED_AFTER = re.compile(rb"\\*[\"']\s*,\s*\\*[\"'](?i:name|key)\\*[\"']\s*:\s*\\*[\"']([\w.-]{1,100})\\*[\"']")
+_MAX_PAIR = 250
 _OPEN = re.compile(rb"\s*(\\*)([\"'])")
 _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
 # The value of a key in a string: a quote that is JSON there has a number of backslashes before it that the depth
@@ -98,9 +109,33 @@ def _named(raw: bytes) -> Iterator[Span]:
         name = key[:-1].rstrip(b"\\")
         depth = len(key) - 1 - len(name)
         name = name[name.rfind(quote) + 1 :]
-        opening = _OPEN.match(raw, match.end())
-        if opening is not None and opening.groups() == (b"\\" * depth, quote) and _is_name(name):
-            yield from _value(raw, opening)
+        paired = name.lower() == b"value"
+        if paired or _is_name(name):
+            for span in _values(raw, match.end(), b"\\" * depth, quote):
+                if not paired or _is_named_beside(raw, match.start(), span[1]):
+                    yield span
+
+
+def _values(raw: bytes, at: int, depth: bytes, quote: bytes) -> Iterator[Span]:
+    """Yield where the string is that stands at `at`, or the strings of a list; not the empty ones."""
+    opened = _LIST.match(raw, at)
+    at = at if opened is None else opened.end()
+    while (opening := _OPEN.match(raw, at)) is not None and opening.groups() == (depth, quote):
+        span = _value(raw, opening)
+        if span is None:
+            return
+        if span[0] < span[1]:
+            yield span
+        comma = _COMMA.match(raw, span[1] + len(depth) + 1) if opened is not None else None
+        if comma is None:
+            return
+        at = comma.end()
+
+
+def _is_named_beside(raw: bytes, colon: int, end: int) -> bool:
+    """Say whether the value whose key ends at `colon`, and which ends at `end`, has the name of a credential."""
+    beside = _NAMED_BEFORE.search(raw[max(0, colon - _MAX_PAIR) : colon]) or _NAMED_AFTER.match(raw, end)
+    return beside is not None and _is_name(beside[1])
 
 
 @lru_cache  # the same few come again and again
@@ -109,19 +144,16 @@ def _is_name(word: bytes) -> bool:
     return _NAME.fullmatch(word) is not None
 
 
-def _value(raw: bytes, opening: re.Match[bytes]) -> Iterator[Span]:
-    """Yield where the string is whose opening quote is given, unless it is empty."""
+def _value(raw: bytes, opening: re.Match[bytes]) -> Span | None:
+    """Return where the string is whose opening quote is given, or None if it is none."""
     if opening[2] == b"'":
         value = _SINGLE.match(raw, opening.end() - 1)
-        span = value.span(1) if value is not None else (0, 0)
-    elif opening[1]:
+        return value.span(1) if value is not None else None
+    if opening[1]:
         value = _NESTED.match(raw, opening.start(1))
-        span = value.span(2) if value is not None else (0, 0)
-    else:
-        value = _STRING_END.match(raw, opening.end())
-        span = (opening.end(), value.end() - 1) if value is not None else (0, 0)
-    if span[0] < span[1]:
-        yield span
+        return value.span(2) if value is not None else None
+    value = _STRING_END.match(raw, opening.end())
+    return (opening.end(), value.end() - 1) if value is not None else None
 
 
 # --- assignments -----------------------------------------------------------------------------------------------
@@ -131,27 +163,54 @@ _EQUALS = re.compile(
     rb"=(?<=[ntdeylhgNTDEYLHG]=)"
     rb"(?:(?<=(?i:oken|cret|word|sswd|rase|_key|-key|ikey|skey|ekey|tkey|nkey|okie|tial|ture|auth|.sig|.pwd|.jwt)=)"
     rb"|(?<=[?&;](?i:key|sig|pwd|jwt)=)|(?<=[?&;](?i:code)=)|(?<=(?i:rization)=))"
-    rb"(?=\\+[\"/]|'|[^&;#\s\"'\\<>(){}|]{3})"
+    rb"(?=\\+[\"/]|'|[^&;#\s\"'\\<>(){}|])"
 )
 _WORD_BEFORE = re.compile(rb"(?<![\w.-])[\w.-]++\Z")
 _PARAMETER_BEFORE = re.compile(_PARAMETER_NAME.encode(), re.IGNORECASE)
+# DB_PASSWORD=…, as in an .env file or before a command, and --password=…; what begins so is no literal value.
+_VARIABLE_VALUE = re.compile(rb"=((?![$<{(\[`%*=])(?:[^\s\"'\\]|\\+[^nrtu\s\"'\\])++)")
+_UNICODE = re.compile(rb"u[0-9a-fA-F]{4}")
+_NO_VARIABLE = (b"?", b"&", b";", b"$", b"{", b"(", b",")
 _MAX_QUERY = 300
-_PARAMETER_VALUE = re.compile(rb"=((?:[^&;#\s\"'\\<>(){}|]|\\+/)++)")
+_PARAMETER_VALUE = re.compile(rb"=(?=[^&;#\s\"'\\<>(){}|]{3})((?:[^&;#\s\"'\\<>(){}|]|\\+/)++)")
 _NO_URL = re.compile(rb"[\s\"'<>(){}|\\]")
 
 
 def _assigned(raw: bytes) -> Iterator[Span]:
+    done = 0  # nothing before this is looked at again, or a long value would be walked from each = in it
     for match in _EQUALS.finditer(raw):
         at = match.start()
+        if at < done:
+            continue
         opening = _OPEN.match(raw, match.end())
         if opening is not None:
             word = _WORD_BEFORE.search(raw, max(0, at - _MAX_NAME), at)
-            if word is not None and _is_name(word[0]):
-                yield from _value(raw, opening)
-        elif _is_parameter(raw, at):
-            value = _PARAMETER_VALUE.match(raw, at)
-            if value is not None:
-                yield value.span(1)
+            span = _value(raw, opening) if word is not None and _is_name(word[0]) else None
+        else:
+            span = _bare(raw, at)
+        if span is not None and span[0] < span[1]:
+            yield span
+            done = span[1]
+
+
+def _bare(raw: bytes, at: int) -> Span | None:
+    """Return where the value without quotes is that stands after the `=` at `at`, if it is a credential."""
+    pattern = _PARAMETER_VALUE if _is_parameter(raw, at) else _VARIABLE_VALUE if _is_variable(raw, at) else None
+    value = pattern.match(raw, at) if pattern is not None else None
+    return value.span(1) if value is not None else None
+
+
+def _is_variable(raw: bytes, end: int) -> bool:
+    """Say whether the name of a credential ends at `end` and is that of an environment variable or an option."""
+    word = _WORD_BEFORE.search(raw, max(0, end - _MAX_NAME), end)
+    if word is None:
+        return False
+    name, before = word[0], raw[max(0, word.start() - 1) : word.start()]
+    if before == b"\\":  # the letter of an escape is no part of it
+        name = name[5:] if _UNICODE.match(name) else name[1:]
+    if not (name.isupper() or name.startswith(b"--")) or before in _NO_VARIABLE:
+        return False
+    return _is_name(name) or name.endswith(b"_TOKEN")
 
 
 def _is_parameter(raw: bytes, end: int) -> bool:

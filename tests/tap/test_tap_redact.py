@@ -257,6 +257,50 @@ def test_a_redaction_that_damages_its_line_has_failed(damage: Any) -> None:
     assert redact.checked(damage, b'{"a":"b"}') is None
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ({"password": ["hunter2", "", "b"], "n": 1}, {"password": [GONE, "", GONE], "n": 1}),
+        ({"set-cookie": ["a=b", "c=d"], "b": ["c"]}, {"set-cookie": [GONE, GONE], "b": ["c"]}),
+        ([{"name": "x-api-key", "value": "hunter2"}, 1], [{"name": "x-api-key", "value": GONE}, 1]),
+        (
+            {"key": "DB_PASSWORD", "type": "text", "value": "a"},
+            {"key": "DB_PASSWORD", "type": "text", "value": GONE},
+        ),
+        ({"value": "hunter2", "Name": "Authorization"}, {"value": GONE, "Name": "Authorization"}),
+        ({"name": "password", "value": ["a", "b"]}, {"name": "password", "value": [GONE, GONE]}),
+        ({"name": "host", "value": "example.com"}, None),
+        ({"name": "password", "title": "Log in", "value": "x", "name2": "password"}, None),
+        ({"required": ["password", "email"], "value": "x"}, None),
+    ],
+)
+def test_lists_and_pairs(value: Any, kept: Any) -> None:
+    kept = value if kept is None else kept
+    for _ in range(3):
+        assert json.loads(redact.default(json.dumps(value).encode())) == kept
+        value, kept = {"inside": json.dumps(value)}, {"inside": json.dumps(kept)}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("export ANTHROPIC_API_KEY=hunter2\nA=b", f"export ANTHROPIC_API_KEY={GONE}\nA=b"),
+        ("A=b\nDB_PASSWORD=p;a(s)s&w\n", f"A=b\nDB_PASSWORD={GONE}\n"),
+        ("docker run -e HF_TOKEN=hunter22 img", f"docker run -e HF_TOKEN={GONE} img"),
+        ("sh -c 'API_KEY=hunter2 run'", f"sh -c 'API_KEY={GONE} run'"),
+        ("run --api-key=hunter2 --n=1", f"run --api-key={GONE} --n=1"),
+        ("SECRET_KEY='hunter2'", f"SECRET_KEY='{GONE}'"),
+        ("API_KEY=$KEY API_KEY=${A} API_KEY=$(cat a) API_KEY=<key> f(API_KEY=None)", None),
+        ("PRIMARY_KEY=abcdef SORT_KEY=abcdef max_tokens=100 password=secret or", None),
+    ],
+)
+def test_variables_of_the_environment(said: str, kept: str | None) -> None:
+    value, kept_value = [said], [said if kept is None else kept]
+    for _ in range(3):
+        assert json.loads(redact.default(json.dumps(value).encode())) == kept_value
+        value, kept_value = [json.dumps(value)], [json.dumps(kept_value)]
+
+
 HEX = "0123456789abcdef" * 10
 WORDY = "a1B2c3D4e5F6g7H8i9J0" * 10
 KEYS = {
