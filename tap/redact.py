@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 
-from . import rules, shapes
+from . import logprobs, rules, shapes
 from .jsonable import raw_json
 
 REPLACEMENT = "[redacted]"
@@ -289,6 +289,12 @@ _SPELLED_WHOLE = re.compile(rb"(?<!\\)\\++u00([2-7][0-9a-fA-F])")
 
 def default(raw: bytes) -> bytes:
     """Return the JSON `raw` with every secret replaced by REPLACEMENT, and unchanged elsewhere."""
+    if b'"logprobs"' in raw:
+        raw = logprobs.hide(raw, _default, REPLACEMENT)
+    return _default(raw)
+
+
+def _default(raw: bytes) -> bytes:
     spans = _spans(raw)
     if _SPELLED.search(raw) is not None:
         spans += _in_spelled(raw)

@@ -3,12 +3,14 @@
 import json
 import string
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from agenttap import redact
+from agenttap import Tap, redact
 from hypothesis import example, given
 from hypothesis import strategies as st
+from traced import Trace
 
 GONE = redact.REPLACEMENT
 WORD = string.ascii_letters + string.digits
@@ -299,6 +301,50 @@ def test_variables_of_the_environment(said: str, kept: str | None) -> None:
     for _ in range(3):
         assert json.loads(redact.default(json.dumps(value).encode())) == kept_value
         value, kept_value = [json.dumps(value)], [json.dumps(kept_value)]
+
+
+@pytest.mark.parametrize("secret", ["sk-proj-" + "a1B2" * 9, '{"password": "hunter2"}'])
+def test_a_secret_spelled_token_by_token(secret: str) -> None:
+    def token(text: str) -> dict[str, Any]:
+        return {"token": text, "logprob": -0.1, "bytes": list(text.encode()), "top_logprobs": [{"token": text}]}
+
+    def body(text: str) -> bytes:
+        tokens = [text[at : at + 3] for at in range(0, len(text), 3)]
+        chat = {"content": [token(t) for t in tokens], "refusal": None}
+        return json.dumps({"a": {"logprobs": chat, "n": 1}, "b": {"logprobs": {"tokens": tokens}}}).encode()
+
+    assert redact.default(body("nothing to hide, {max_tokens}")) == body("nothing to hide, {max_tokens}")
+    hidden = json.loads(redact.default(body(f"The key: {secret} there")))
+    assert hidden == {"a": {"logprobs": GONE, "n": 1}, "b": {"logprobs": GONE}}
+
+
+SECRET = "sk-ant-api03-" + "x9Y8" * 20
+
+
+def test_no_secret_is_in_the_file_wherever_it_stood(trace: Trace) -> None:
+    """Planted in many places and spellings, and all the rest of the file is what it is without secrets."""
+
+    def recorded(path: Path, secret: str, password: str) -> list[Any]:
+        with Tap(path) as tap:
+            value = {"text": f"a {secret}\n", secret: [1, f"'{secret}'"], "password": password, "n": 10**30}
+            for depth in range(4):
+                tap.record("note", depth=depth, inside=value, shown=repr(value))
+                value = {"json": json.dumps(value)}
+            tap.record_tool_call(
+                "run", {"url": f"https://u:{password}@h/?q={secret}", "env": f"API_KEY={password}"}
+            )
+            try:
+                raise ValueError(f"401 for {secret}")
+            except ValueError as exc:
+                tap.record_tool_result("run", error=exc)
+            pem = f"-----BEGIN PRIVATE KEY-----\n{password}{secret}\n-----END PRIVATE KEY-----"
+            tap.record("note", pem=pem, inside=json.dumps({"pem": pem}))
+        return [event["payload"] for event in Trace(path).events("note", "tool.called")]
+
+    hidden = recorded(trace.path, SECRET, "hunter2hunter2")
+    assert b"x9Y8" not in trace.raw
+    assert b"hunter2" not in trace.raw
+    assert hidden == recorded(trace.path.with_name("other"), GONE, GONE)
 
 
 HEX = "0123456789abcdef" * 10
