@@ -13,11 +13,16 @@ _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]')
 def hide(raw: bytes, redact: Callable[[bytes], bytes], replacement: str) -> bytes:
     """Return the JSON `raw`; a `logprobs` whose tokens in a row hold a secret is `replacement` instead."""
     pieces: list[bytes] = []
-    done = 0
+    done = looked = 0
     for match in _KEY.finditer(raw):
         start = match.end()
-        end = _end(raw, start) if start >= done else None
-        if end is not None and _tells(raw[start:end], redact):
+        if start < looked:  # inside one that was looked at with all that is in it
+            continue
+        end = _end(raw, start)
+        if end is None:
+            break
+        looked = end
+        if _tells(raw[start:end], redact):
             pieces += (raw[done:start], dumps(replacement))
             done = end
     return b"".join([*pieces, raw[done:]]) if pieces else raw
@@ -39,8 +44,8 @@ def _end(raw: bytes, start: int) -> int | None:
 def _tells(value: bytes, redact: Callable[[bytes], bytes]) -> bool:
     try:
         text = dumps(list(_spelled(loads(value))))
-    except ValueError:
-        return False
+    except (ValueError, RecursionError):  # nested deeper than any API does
+        return True
     return redact(text) != text
 
 

@@ -74,7 +74,7 @@ def _ends(after: bytes) -> bytes:
 # A name is found by the colon after it, which a search can jump to. In JSON that is a string inside JSON, to any
 # depth, the quote has backslashes before it: one, or three, or more, which are counted later.
 _COLON = re.compile(
-    rb":(?<=[\"'\s]:)(?:"
+    rb":(?<=[\\ntdeylNTDEYL\s\"'][\"'\s]:)(?:"
     rb'(?<=\\":)(?:' + _ends(rb'\\":') + rb'|(?<=\\\\":)(?:' + _ends(rb'\\\\\\":') + rb'|(?<=\\\\\\\\":)))'
     rb"|" + _ends(rb"[\"']:") + rb"|(?<=\s:))"
     rb"(?=\s*\[?\s*(?:\\*\"|'))"
@@ -160,7 +160,7 @@ def _value(raw: bytes, opening: re.Match[bytes]) -> Span | None:
 
 # What follows `=`: in a repr a quote, Config(api_key='…'), and in a URL anything else, …?api_key=….
 _EQUALS = re.compile(
-    rb"=(?<=[ntdeylhgNTDEYLHG]=)"
+    rb"=(?<=[kroswaiupjKROSWAIUPJ][erwsoiatdERWSOIATD][ntdeylhgNTDEYLHG]=)"
     rb"(?:(?<=(?i:oken|cret|word|sswd|rase|_key|-key|ikey|skey|ekey|tkey|nkey|okie|tial|ture|auth|.sig|.pwd|.jwt)=)"
     rb"|(?<=[?&;](?i:key|sig|pwd|jwt)=)|(?<=[?&;](?i:code)=)|(?<=(?i:rization)=))"
     rb"(?=\\+[\"/]|'|[^&;#\s\"'\\<>(){}|])"

@@ -50,7 +50,9 @@ _SHAPES = [
             _shape(rb"sq0(?:atp|csp)-", rb"[\w-]{22,}"),  # Square
         ),
         (
-            rb"_(?<=[havesfprctbgymk2nA][acdefikmnoprstuvwxbT18]_)(?=[A-Za-z0-9][\w-]{15})",
+            rb"_(?<=[havesfprctbgymk2nA][acdefikmnoprstuvwxbT18]_)(?=[A-Za-z0-9][\w-]{15})"
+            # how the words end that stand before it below
+            rb"(?<=(?:h[pousrx]|at|ve|st|ec|hf|fw|sk|pm|r8|v1|ca|pa|ss|pi|tn|et|b[pv]|gd|sa|yu|ms|kn|pw|pt|2b|fp|na|AT)_)",
             _shape(rb"gh[pousr]_", rb"[A-Za-z0-9]{30,}"),  # GitHub
             _shape(rb"github_pat_", rb"\w{22,}"),
             _shape(rb"[sr]k_(?:live|test)_", rb"[A-Za-z0-9]{16,}"),  # Stripe
@@ -82,7 +84,7 @@ _SHAPES = [
             _shape(rb"CCIPAT_", rb"[A-Za-z0-9]{22}_[a-f0-9]{40}"),  # CircleCI
         ),
         (
-            rb"\.(?:(?=eyJ)|(?<=[9Gstbca]\.))",
+            rb"\.(?=[\w-])",
             rb"(eyJ)[\w-]{8,}+\.[\w-]{8,}",  # JWT, from its second part on
             rb"(?<=[9Gstbca]\.)(?:" + _shape(rb"ya29\.", rb"[\w.-]{20,}"),  # Google
             _shape(rb"hv[sb]\.", rb"[\w-]{24,}"),  # Vault

@@ -513,6 +513,17 @@ HOSTILE = {
     },
     **{
         f"many {piece!r}": piece
+        for piece in (
+            "A_TOKEN=",
+            '"name":"password",',
+            '"logprobs":[',
+            'password":["a",',
+            '"value":"a",',
+            "--secret=",
+        )
+    },
+    **{
+        f"many {piece!r}": piece
         for piece in ("id_token", 'id_token":', "password = '\\'", '["password",', "sk-a1-")
     },
 }
