@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 
+from . import logprobs, rules, shapes
 from .jsonable import raw_json
 
 REPLACEMENT = "[redacted]"
 _REPLACEMENT = REPLACEMENT.encode()
 
 Span = tuple[int, int]
+Redact = Callable[[bytes], bytes]
 
 # --- headers and URLs ------------------------------------------------------------------------------------------
 
@@ -42,98 +44,6 @@ def url(text: str) -> str:
     return _PARAMETER.sub(rf"\g<1>{REPLACEMENT}", _USERINFO.sub(f"{REPLACEMENT}@", text))
 
 
-# --- key shapes ------------------------------------------------------------------------------------------------
-
-# Almost every text is looked through for nothing, so what counts is how fast that is. `re` jumps to the next place
-# of a pattern's first byte if that is a literal, and is ten times slower if it is not. So a shape is looked for by
-# the separator in it, and what stands before that is asked afterwards.
-
-
-def _shape(begin: bytes, rest: bytes) -> bytes:
-    r"""Return a pattern for `rest` when `begin`, of a fixed width, has just been passed; its group holds that.
-
-    A shape must not begin in the middle of a word; the letter of an escape before it (\n, \u000a, %20) is no part
-    of a word.
-    """
-    before = (rb"(?<![A-Za-z0-9]", rb"(?<=\\[nrtbf]", rb"(?<=\\u[0-9a-fA-F]{4}", rb"(?<=%[0-9a-fA-F]{2}")
-    return b"(?<=(" + begin + b"))(?:" + b"|".join(word + begin + b")" for word in before) + b")" + rest
-
-
-# A key has a long word with a digit in it. The title sk-learn-tutorial-2024 has none.
-_LONG_WORD = rb"(?=(?:[A-Za-z0-9]{0,200}[_-]){0,20}(?=[A-Za-z]{0,60}[0-9])[A-Za-z0-9]{10})"
-_SHAPES = [
-    re.compile(separator + b"(?:" + b"|".join(shapes) + b")")
-    for separator, *shapes in (
-        (
-            rb"-(?<=[asnxplP][a-zX]-)(?=[\w.-]{8})",
-            rb"(?<=(sk-ant-))[\w.-]{8,}",  # Anthropic
-            _shape(rb"sk-", _LONG_WORD + rb"[\w-]{17,}"),  # OpenAI and many that imitate it
-            _shape(rb"glpat-", rb"[\w.-]{20,}"),  # GitLab
-            _shape(rb"xox[a-z]-", rb"[A-Za-z0-9-]{15,}")
-            + b"|"
-            + _shape(rb"xapp-", rb"[A-Za-z0-9-]{15,}"),  # Slack
-            _shape(rb"GOCSPX-", rb"[\w-]{20,}"),  # Google
-            _shape(rb"xai-", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"pplx-", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"nvapi-", rb"[\w-]{20,}"),
-            _shape(rb"tvly-", rb"[\w-]{20,}"),
-            _shape(rb"pypi-", rb"[\w-]{40,}"),
-        ),
-        (
-            rb"_(?<=[hatvsefpnrcg][a-z18]_)(?=[A-Za-z0-9]{16})",
-            _shape(rb"gh[pousr]_", rb"[A-Za-z0-9]{30,}") + b"|" + _shape(rb"github_pat_", rb"\w{22,}"),  # GitHub
-            _shape(rb"[sr]k_(?:live|test)_", rb"[A-Za-z0-9]{16,}"),  # Stripe
-            _shape(rb"whsec_", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"(?:hf|fw)_", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"gsk_", rb"[A-Za-z0-9]{20,}"),
-            _shape(rb"npm_", rb"[A-Za-z0-9]{30,}"),
-            _shape(rb"r8_", rb"[A-Za-z0-9]{30,}"),
-            _shape(rb"dop_v1_", rb"[a-f0-9]{40,}"),
-            _shape(rb"shp(?:at|ca|pa|ss)_", rb"[a-fA-F0-9]{32}"),
-        ),
-        (
-            rb"\.",
-            rb"(eyJ)[\w-]{8,}+\.[\w-]{8,}",  # JWT, from its second part on
-            rb"(?<=[9G]\.)(?:" + _shape(rb"ya29\.", rb"[\w.-]{20,}"),  # Google
-            _shape(rb"SG\.", rb"[\w-]{16,}+\.[\w-]{16,}") + b")",  # SendGrid
-        ),
-        (
-            rb"A(?=[KSBCI])",
-            _shape(rb"A", rb"(?:KIA|SIA|BIA|CCA)[0-9A-Z]{16}"),  # AWS
-            _shape(rb"A", rb"Iza[\w-]{35}"),  # Google
-        ),
-    )
-]
-# The first part of a JWT is looked for backwards from the dot after it: forwards, a run of what could begin one
-# would be walked from each of them.
-_JWT_HEAD = re.compile(rb"eyJ[\w-]{8,}\Z")
-_MAX_JWT_HEAD = 4000
-# What follows the name of an HTTP authentication scheme. Words have no digit and no capital inside; \/ is PHP's.
-_SCHEME = rb"(?=[A-Za-z.~+/\\_-]{0,100}(?:[0-9]|[a-z][A-Z]))((?:[\w.~+-]|\\*/){20,}+=*)"
-_SCHEMES = [
-    re.compile(name + _SCHEME) for name in (rb"B(?:earer|EARER|asic) ", rb"b(?=earer )(?<![A-Za-z]b)earer ")
-]
-
-
-def _shapes(raw: bytes) -> Iterator[Span]:
-    for shapes in _SHAPES:
-        done = 0
-        for match in shapes.finditer(raw):
-            start = match.start(match.lastindex or 0)
-            if start > match.start():
-                head = _JWT_HEAD.search(raw, max(done, match.start() - _MAX_JWT_HEAD), match.start())
-                if head is None:
-                    continue
-                start = head.start()
-            before = raw[max(0, start - 64) : start]
-            # After an odd number of backslashes the first letter is an escape: \npm_ is a line end and "pm_".
-            if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
-                yield start, match.end()
-            done = match.end()
-    for scheme in _SCHEMES:
-        yield from (match.span(1) for match in scheme.finditer(raw))
-
-
 # --- keys named like credentials -------------------------------------------------------------------------------
 
 _NAME = re.compile(
@@ -154,9 +64,9 @@ def _ends(after: bytes) -> bytes:
 
     Asking for classes of letters first is for speed.
     """
-    ends = rb"oken|cret|word|sswd|rase|_key|-key|[isetn]key|okie|tial"
+    ends = rb"oken|cret|word|sswd|rase|_key|-key|[isetn]key|okie|tial|alue"
     return (
-        rb"(?<=[kroswaiKROSWAI][erwsoiaERWSOIA][ntdeylNTDEYL]" + after + b")"
+        rb"(?<=[kroswailKROSWAIL][erwsoiauERWSOIAU][ntdeylNTDEYL]" + after + b")"
         rb"(?:(?<=(?i:" + ends + b")" + after + b")|(?<=(?i:rization)" + after + b"))"
     )
 
@@ -164,11 +74,22 @@ def _ends(after: bytes) -> bytes:
 # A name is found by the colon after it, which a search can jump to. In JSON that is a string inside JSON, to any
 # depth, the quote has backslashes before it: one, or three, or more, which are counted later.
 _COLON = re.compile(
-    rb":(?<=[\"'\s]:)(?:"
+    rb":(?<=[\\ntdeylNTDEYL\s\"'][\"'\s]:)(?:"
     rb'(?<=\\":)(?:' + _ends(rb'\\":') + rb'|(?<=\\\\":)(?:' + _ends(rb'\\\\\\":') + rb'|(?<=\\\\\\\\":)))'
     rb"|" + _ends(rb"[\"']:") + rb"|(?<=\s:))"
-    rb"(?=\s*(?:\\*\"|'))"
+    rb"(?=\s*\[?\s*(?:\\*\"|'))"
 )
+_LIST = re.compile(rb"\s*\[")
+_COMMA = re.compile(rb"\s*,")
+# {"name": "x-api-key", "value": "…"}, as headers and environments are listed, in either order, with one more
+# member between them at most.
+_NAMED_BEFORE = re.compile(
+    rb"[\"'](?i:name|key)\\*[\"']\s*:\s*\\*[\"']([\w.-]+)\\*[\"']\s*,\s*"
+    rb"(?:\\*[\"']\w{1,20}\\*[\"']\s*:\s*(?:\\*[\"']\w{0,20}\\*[\"']|\w{1,20})\s*,\s*)?"
+    rb"\\*[\"'](?i:value)\\*[\"']\s*\Z"
+)
+_NAMED_AFTER = re.compile(rb"\\*[\"']\s*,\s*\\*[\"'](?i:name|key)\\*[\"']\s*:\s*\\*[\"']([\w.-]{1,100})\\*[\"']")
+_MAX_PAIR = 250
 _OPEN = re.compile(rb"\s*(\\*)([\"'])")
 _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
 # The value of a key in a string: a quote that is JSON there has a number of backslashes before it that the depth
@@ -188,9 +109,33 @@ def _named(raw: bytes) -> Iterator[Span]:
         name = key[:-1].rstrip(b"\\")
         depth = len(key) - 1 - len(name)
         name = name[name.rfind(quote) + 1 :]
-        opening = _OPEN.match(raw, match.end())
-        if opening is not None and opening.groups() == (b"\\" * depth, quote) and _is_name(name):
-            yield from _value(raw, opening)
+        paired = name.lower() == b"value"
+        if paired or _is_name(name):
+            for span in _values(raw, match.end(), b"\\" * depth, quote):
+                if not paired or _is_named_beside(raw, match.start(), span[1]):
+                    yield span
+
+
+def _values(raw: bytes, at: int, depth: bytes, quote: bytes) -> Iterator[Span]:
+    """Yield where the string is that stands at `at`, or the strings of a list; not the empty ones."""
+    opened = _LIST.match(raw, at)
+    at = at if opened is None else opened.end()
+    while (opening := _OPEN.match(raw, at)) is not None and opening.groups() == (depth, quote):
+        span = _value(raw, opening)
+        if span is None:
+            return
+        if span[0] < span[1]:
+            yield span
+        comma = _COMMA.match(raw, span[1] + len(depth) + 1) if opened is not None else None
+        if comma is None:
+            return
+        at = comma.end()
+
+
+def _is_named_beside(raw: bytes, colon: int, end: int) -> bool:
+    """Say whether the value whose key ends at `colon`, and which ends at `end`, has the name of a credential."""
+    beside = _NAMED_BEFORE.search(raw[max(0, colon - _MAX_PAIR) : colon]) or _NAMED_AFTER.match(raw, end)
+    return beside is not None and _is_name(beside[1])
 
 
 @lru_cache  # the same few come again and again
@@ -199,47 +144,73 @@ def _is_name(word: bytes) -> bool:
     return _NAME.fullmatch(word) is not None
 
 
-def _value(raw: bytes, opening: re.Match[bytes]) -> Iterator[Span]:
-    """Yield where the string is whose opening quote is given, unless it is empty."""
+def _value(raw: bytes, opening: re.Match[bytes]) -> Span | None:
+    """Return where the string is whose opening quote is given, or None if it is none."""
     if opening[2] == b"'":
         value = _SINGLE.match(raw, opening.end() - 1)
-        span = value.span(1) if value is not None else (0, 0)
-    elif opening[1]:
+        return value.span(1) if value is not None else None
+    if opening[1]:
         value = _NESTED.match(raw, opening.start(1))
-        span = value.span(2) if value is not None else (0, 0)
-    else:
-        value = _STRING_END.match(raw, opening.end())
-        span = (opening.end(), value.end() - 1) if value is not None else (0, 0)
-    if span[0] < span[1]:
-        yield span
+        return value.span(2) if value is not None else None
+    value = _STRING_END.match(raw, opening.end())
+    return (opening.end(), value.end() - 1) if value is not None else None
 
 
 # --- assignments -----------------------------------------------------------------------------------------------
 
 # What follows `=`: in a repr a quote, Config(api_key='…'), and in a URL anything else, …?api_key=….
 _EQUALS = re.compile(
-    rb"=(?<=[ntdeylhgNTDEYLHG]=)(?<=(?i:ken|ret|ord|swd|ase|key|ion|kie|ial|ure|uth|sig|pwd|jwt|ode)=)"
-    rb"(?=\\+[\"/]|'|[^&;#\s\"'\\<>(){}|]{3})"
+    rb"=(?<=[kroswaiupjKROSWAIUPJ][erwsoiatdERWSOIATD][ntdeylhgNTDEYLHG]=)"
+    rb"(?:(?<=(?i:oken|cret|word|sswd|rase|_key|-key|ikey|skey|ekey|tkey|nkey|okie|tial|ture|auth|.sig|.pwd|.jwt)=)"
+    rb"|(?<=[?&;](?i:key|sig|pwd|jwt)=)|(?<=[?&;](?i:code)=)|(?<=(?i:rization)=))"
+    rb"(?=\\+[\"/]|'|[^&;#\s\"'\\<>(){}|])"
 )
 _WORD_BEFORE = re.compile(rb"(?<![\w.-])[\w.-]++\Z")
 _PARAMETER_BEFORE = re.compile(_PARAMETER_NAME.encode(), re.IGNORECASE)
+# DB_PASSWORD=…, as in an .env file or before a command, and --password=…; what begins so is no literal value.
+_VARIABLE_VALUE = re.compile(rb"=((?![$<{(\[`%*=])(?:[^\s\"'\\]|\\+[^nrtu\s\"'\\])++)")
+_UNICODE = re.compile(rb"u[0-9a-fA-F]{4}")
+_NO_VARIABLE = (b"?", b"&", b";", b"$", b"{", b"(", b",")
 _MAX_QUERY = 300
-_PARAMETER_VALUE = re.compile(rb"=((?:[^&;#\s\"'\\<>(){}|]|\\+/)++)")
+_PARAMETER_VALUE = re.compile(rb"=(?=[^&;#\s\"'\\<>(){}|]{3})((?:[^&;#\s\"'\\<>(){}|]|\\+/)++)")
 _NO_URL = re.compile(rb"[\s\"'<>(){}|\\]")
 
 
 def _assigned(raw: bytes) -> Iterator[Span]:
+    done = 0  # nothing before this is looked at again, or a long value would be walked from each = in it
     for match in _EQUALS.finditer(raw):
         at = match.start()
+        if at < done:
+            continue
         opening = _OPEN.match(raw, match.end())
         if opening is not None:
             word = _WORD_BEFORE.search(raw, max(0, at - _MAX_NAME), at)
-            if word is not None and _is_name(word[0]):
-                yield from _value(raw, opening)
-        elif _is_parameter(raw, at):
-            value = _PARAMETER_VALUE.match(raw, at)
-            if value is not None:
-                yield value.span(1)
+            span = _value(raw, opening) if word is not None and _is_name(word[0]) else None
+        else:
+            span = _bare(raw, at)
+        if span is not None and span[0] < span[1]:
+            yield span
+            done = span[1]
+
+
+def _bare(raw: bytes, at: int) -> Span | None:
+    """Return where the value without quotes is that stands after the `=` at `at`, if it is a credential."""
+    pattern = _PARAMETER_VALUE if _is_parameter(raw, at) else _VARIABLE_VALUE if _is_variable(raw, at) else None
+    value = pattern.match(raw, at) if pattern is not None else None
+    return value.span(1) if value is not None else None
+
+
+def _is_variable(raw: bytes, end: int) -> bool:
+    """Say whether the name of a credential ends at `end` and is that of an environment variable or an option."""
+    word = _WORD_BEFORE.search(raw, max(0, end - _MAX_NAME), end)
+    if word is None:
+        return False
+    name, before = word[0], raw[max(0, word.start() - 1) : word.start()]
+    if before == b"\\":  # the letter of an escape is no part of it
+        name = name[5:] if _UNICODE.match(name) else name[1:]
+    if not (name.isupper() or name.startswith(b"--")) or before in _NO_VARIABLE:
+        return False
+    return _is_name(name) or name.endswith(b"_TOKEN")
 
 
 def _is_parameter(raw: bytes, end: int) -> bool:
@@ -318,6 +289,12 @@ _SPELLED_WHOLE = re.compile(rb"(?<!\\)\\++u00([2-7][0-9a-fA-F])")
 
 def default(raw: bytes) -> bytes:
     """Return the JSON `raw` with every secret replaced by REPLACEMENT, and unchanged elsewhere."""
+    if b'"logprobs"' in raw:
+        raw = logprobs.hide(raw, _default, REPLACEMENT)
+    return _default(raw)
+
+
+def _default(raw: bytes) -> bytes:
     spans = _spans(raw)
     if _SPELLED.search(raw) is not None:
         spans += _in_spelled(raw)
@@ -325,7 +302,7 @@ def default(raw: bytes) -> bytes:
 
 
 def _spans(raw: bytes) -> list[Span]:
-    return [*_shapes(raw), *_named(raw), *_assigned(raw), *_logins(raw), *_private_keys(raw)]
+    return [*shapes.spans(raw), *_named(raw), *_assigned(raw), *_logins(raw), *_private_keys(raw)]
 
 
 def _in_spelled(raw: bytes) -> list[Span]:
@@ -368,10 +345,24 @@ def _replace(raw: bytes, spans: list[Span]) -> bytes:
 
 # --- a redaction of the agent's own ----------------------------------------------------------------------------
 
+
+def chosen(redact: Redact | list[rules.Rule] | tuple[rules.Rule, ...] | None) -> Redact | None:
+    """Return the redaction that `Tap(redact=…)` asks for. Raises TypeError or ValueError where it asks wrongly."""
+    if redact is None or (callable(redact) and not isinstance(redact, type)):
+        return redact
+    if not isinstance(redact, list | tuple):
+        raise TypeError(
+            "Tap(redact=…) takes a list of regular expressions and functions, a function from bytes to bytes, "
+            f"or None, not {type(redact).__name__}"
+        )
+    own = rules.functions(redact, REPLACEMENT)
+    return (lambda raw: rules.apply(own, default(raw))) if own else default
+
+
 _busy: ContextVar[bool] = ContextVar("agenttap_redacting", default=False)
 
 
-def checked(function: Callable[[bytes], bytes], raw: bytes) -> bytes | None:
+def checked(function: Redact, raw: bytes) -> bytes | None:
     """Return `function(raw)` if that is one JSON object on one line, else None. What it raises passes.
 
     What `function` itself records is redacted by `default`, or it would be asked about its own events without end.

@@ -15,6 +15,7 @@ from .file import FileSink
 from .journal import DRAIN, Journal
 from .jsonable import dumps
 from .lock import holding
+from .rules import Rule
 from .run import Run, RunBlock, active, is_failure, told
 from .sink import CallbackSink, Sink
 from .tools import Call, Calls, ToolBlock, recorded
@@ -23,7 +24,7 @@ from .transport import Flight
 Client = TypeVar("Client")
 Function = TypeVar("Function", bound=Callable[..., Any])
 Work = Callable[[], tuple[str, dict[str, Any]]]
-Redact = Callable[[bytes], bytes]
+Redact = Callable[[bytes], bytes] | list[Rule] | tuple[Rule, ...]
 AnySink = FileSink | CallbackSink | str | os.PathLike[str] | Callable[[bytes], object]
 
 OUTPUT_VARIABLE = "AGENTTAP_OUTPUT"
@@ -49,13 +50,21 @@ class Tap:
     `fsync` are for the file of `output_path`: see `FileSink`.
 
     `name`, `run_id` and `metadata` describe the default run, which lasts until `close`; `run_id` is a UUIDv7
-    unless given. `blocking=False` leaves all writing to the tap's threads. `redact` maps the JSON of a payload to
-    the JSON to be written; None turns that off, except for credential headers. A payload above `max_event_bytes`
-    keeps its small values only. What waits to be written takes `max_queue_bytes` of memory for each sink, at most.
-    `raw_streams` keeps the chunks of each stream, as they came, beside what they were put together to.
+    unless given.
 
-    Nothing here raises into the agent but for mistakes of wiring: ValueError for nowhere to write or a setting
-    that makes no sense, TypeError for a sink that is none, and from `wrap` for something that is no client.
+    `redact=[…]` adds rules to the tap's own: a regular expression (text, or compiled, of str or bytes), whose
+    matches become `[redacted]`, or a function from str to str. They are asked about every string of an event, keys
+    too, in order, and change nothing else. A function instead of a list takes the place of the tap's own rules: it
+    maps the JSON of a payload, bytes, to the JSON to be written. Where a function raises, the payload is not
+    written. None turns redaction off, except for credential headers and URLs.
+
+    `blocking=False` leaves all writing to the tap's threads. A payload above `max_event_bytes` keeps its small
+    values only. What waits to be written takes `max_queue_bytes` of memory for each sink, at most. `raw_streams`
+    keeps the chunks of each stream, as they came, beside what they were put together to.
+
+    Nothing here raises into the agent but for mistakes of wiring: ValueError for nowhere to write, a setting that
+    makes no sense or a regular expression that is none; TypeError for a sink or a rule of another type, and from
+    `wrap` for something that is no client.
     """
 
     def __init__(
@@ -79,7 +88,7 @@ class Tap:
     ) -> None:
         self.disabled = os.environ.get(DISABLED_VARIABLE, "") not in ("", "0")
         self.closed = False
-        self.redact = redact
+        self.redact = redaction.chosen(redact)
         self.max_event_bytes = max_event_bytes
         self.raw_streams = raw_streams
         self.in_flight: dict[str, Flight] = {}  # by call_id

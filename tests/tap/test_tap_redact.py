@@ -3,12 +3,14 @@
 import json
 import string
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from agenttap import redact
+from agenttap import Tap, redact
 from hypothesis import example, given
 from hypothesis import strategies as st
+from traced import Trace
 
 GONE = redact.REPLACEMENT
 WORD = string.ascii_letters + string.digits
@@ -257,6 +259,159 @@ def test_a_redaction_that_damages_its_line_has_failed(damage: Any) -> None:
     assert redact.checked(damage, b'{"a":"b"}') is None
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ({"password": ["hunter2", "", "b"], "n": 1}, {"password": [GONE, "", GONE], "n": 1}),
+        ({"set-cookie": ["a=b", "c=d"], "b": ["c"]}, {"set-cookie": [GONE, GONE], "b": ["c"]}),
+        ([{"name": "x-api-key", "value": "hunter2"}, 1], [{"name": "x-api-key", "value": GONE}, 1]),
+        (
+            {"key": "DB_PASSWORD", "type": "text", "value": "a"},
+            {"key": "DB_PASSWORD", "type": "text", "value": GONE},
+        ),
+        ({"value": "hunter2", "Name": "Authorization"}, {"value": GONE, "Name": "Authorization"}),
+        ({"name": "password", "value": ["a", "b"]}, {"name": "password", "value": [GONE, GONE]}),
+        ({"name": "host", "value": "example.com"}, None),
+        ({"name": "password", "title": "Log in", "value": "x", "name2": "password"}, None),
+        ({"required": ["password", "email"], "value": "x"}, None),
+    ],
+)
+def test_lists_and_pairs(value: Any, kept: Any) -> None:
+    kept = value if kept is None else kept
+    for _ in range(3):
+        assert json.loads(redact.default(json.dumps(value).encode())) == kept
+        value, kept = {"inside": json.dumps(value)}, {"inside": json.dumps(kept)}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("export ANTHROPIC_API_KEY=hunter2\nA=b", f"export ANTHROPIC_API_KEY={GONE}\nA=b"),
+        ("A=b\nDB_PASSWORD=p;a(s)s&w\n", f"A=b\nDB_PASSWORD={GONE}\n"),
+        ("docker run -e HF_TOKEN=hunter22 img", f"docker run -e HF_TOKEN={GONE} img"),
+        ("sh -c 'API_KEY=hunter2 run'", f"sh -c 'API_KEY={GONE} run'"),
+        ("run --api-key=hunter2 --n=1", f"run --api-key={GONE} --n=1"),
+        ("SECRET_KEY='hunter2'", f"SECRET_KEY='{GONE}'"),
+        ("API_KEY=$KEY API_KEY=${A} API_KEY=$(cat a) API_KEY=<key> f(API_KEY=None)", None),
+        ("PRIMARY_KEY=abcdef SORT_KEY=abcdef max_tokens=100 password=secret or", None),
+    ],
+)
+def test_variables_of_the_environment(said: str, kept: str | None) -> None:
+    value, kept_value = [said], [said if kept is None else kept]
+    for _ in range(3):
+        assert json.loads(redact.default(json.dumps(value).encode())) == kept_value
+        value, kept_value = [json.dumps(value)], [json.dumps(kept_value)]
+
+
+@pytest.mark.parametrize("secret", ["sk-proj-" + "a1B2" * 9, '{"password": "hunter2"}'])
+def test_a_secret_spelled_token_by_token(secret: str) -> None:
+    def token(text: str) -> dict[str, Any]:
+        return {"token": text, "logprob": -0.1, "bytes": list(text.encode()), "top_logprobs": [{"token": text}]}
+
+    def body(text: str) -> bytes:
+        tokens = [text[at : at + 3] for at in range(0, len(text), 3)]
+        chat = {"content": [token(t) for t in tokens], "refusal": None}
+        return json.dumps({"a": {"logprobs": chat, "n": 1}, "b": {"logprobs": {"tokens": tokens}}}).encode()
+
+    assert redact.default(body("nothing to hide, {max_tokens}")) == body("nothing to hide, {max_tokens}")
+    hidden = json.loads(redact.default(body(f"The key: {secret} there")))
+    assert hidden == {"a": {"logprobs": GONE, "n": 1}, "b": {"logprobs": GONE}}
+
+
+SECRET = "sk-ant-api03-" + "x9Y8" * 20
+
+
+def test_no_secret_is_in_the_file_wherever_it_stood(trace: Trace) -> None:
+    """Planted in many places and spellings, and all the rest of the file is what it is without secrets."""
+
+    def recorded(path: Path, secret: str, password: str) -> list[Any]:
+        with Tap(path) as tap:
+            value = {"text": f"a {secret}\n", secret: [1, f"'{secret}'"], "password": password, "n": 10**30}
+            for depth in range(4):
+                tap.record("note", depth=depth, inside=value, shown=repr(value))
+                value = {"json": json.dumps(value)}
+            tap.record_tool_call(
+                "run", {"url": f"https://u:{password}@h/?q={secret}", "env": f"API_KEY={password}"}
+            )
+            try:
+                raise ValueError(f"401 for {secret}")
+            except ValueError as exc:
+                tap.record_tool_result("run", error=exc)
+            pem = f"-----BEGIN PRIVATE KEY-----\n{password}{secret}\n-----END PRIVATE KEY-----"
+            tap.record("note", pem=pem, inside=json.dumps({"pem": pem}))
+        return [event["payload"] for event in Trace(path).events("note", "tool.called")]
+
+    hidden = recorded(trace.path, SECRET, "hunter2hunter2")
+    assert b"x9Y8" not in trace.raw
+    assert b"hunter2" not in trace.raw
+    assert hidden == recorded(trace.path.with_name("other"), GONE, GONE)
+
+
+HEX = "0123456789abcdef" * 10
+WORDY = "a1B2c3D4e5F6g7H8i9J0" * 10
+KEYS = {
+    "sk-or-v1-": HEX[:64],
+    "csk-": "a1" * 24,
+    "gldt-": WORDY[:20],
+    "glptt-": WORDY[:40],
+    "key-": HEX[:32],
+    "PMAK-": f"{HEX[:24]}-{HEX[:34]}",
+    "NRAK-": "A1" * 13 + "B",
+    "pul-": HEX[:40],
+    "xkeysib-": f"{HEX[:64]}-{WORDY[:16]}",
+    "AGE-SECRET-KEY-": "1" + "Q2" * 29,
+    "sq0atp-": WORDY[:22],
+    "dor_v1_": HEX[:64],
+    "lin_api_": WORDY[:40],
+    "ntn_": WORDY[:46],
+    "secret_": WORDY[:43],
+    "sbp_": HEX[:40],
+    "figd_": WORDY[:43],
+    "glsa_": f"{WORDY[:32]}_{HEX[:8]}",
+    "dckr_pat_": WORDY[:27],
+    "sntryu_": HEX[:64],
+    "rubygems_": HEX[:48],
+    "pscale_tkn_": WORDY[:43],
+    "pscale_pw_": WORDY[:43],
+    "lsv2_pt_": f"{HEX[:32]}_{HEX[:10]}",
+    "e2b_": HEX[:40],
+    "tgp_v1_": WORDY[:43],
+    "phx_": WORDY[:43],
+    "nfp_": WORDY[:36],
+    "apify_api_": WORDY[:36],
+    "jina_": HEX[:32] + WORDY[:28],
+    "CCIPAT_": f"{WORDY[:22]}_{HEX[:40]}",
+    "hvs.": WORDY[:90],
+    "dp.pt.": WORDY[:43],
+    "ATATT3": WORDY[:180] + "=1A2B",
+}
+
+
+@pytest.mark.parametrize("prefix", KEYS)
+def test_a_key_by_its_prefix(prefix: str) -> None:
+    key = prefix + KEYS[prefix]
+    for text, kept in ((f"x\n{key}", f"x\n{GONE}"), (f"({key})", f"({GONE})"), (f"x{key}", None)):
+        for value in ({"a": text}, {"a": json.dumps({"b": text})}, {text: 1}):
+            raw = json.dumps(value).encode()
+            if kept is None:  # the middle of another word
+                assert prefix.startswith("sk") or redact.default(raw) == raw
+            else:
+                assert json.loads(redact.default(raw)) == json.loads(raw.replace(key.encode(), GONE.encode()))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Authorization: Bearer abc12345", f"Authorization: Bearer {GONE}"),
+        ("Basic dXNlcjpwYXNz", f"Basic {GONE}"),
+        ("-u 'Basic YTpi'", "-u 'Basic YTpi'"),
+        ("Bearer tokenization, Bearer RFC6750, Basic Python311 course, Basic internals", None),
+    ],
+)
+def test_a_short_token_after_its_scheme(said: str, kept: str | None) -> None:
+    assert json.loads(redact.default(json.dumps([said]).encode())) == [said if kept is None else kept]
+
+
 def test_a_redaction_that_keeps_its_line_whole() -> None:
     assert redact.checked(lambda raw: raw.replace(b"b", b"c"), b'{"a":"b"}') == b'{"a":"c"}'
     assert redact.checked(redact.default, b'{"password":"b"}') == b'{"password":"[redacted]"}'
@@ -355,6 +510,17 @@ HOSTILE = {
     **{
         f"many {piece!r}": piece
         for piece in ('{\\"password\\":\\"', '\\\\\\"password\\\\\\":\\\\\\"', "\\u0041", "\\u00")
+    },
+    **{
+        f"many {piece!r}": piece
+        for piece in (
+            "A_TOKEN=",
+            '"name":"password",',
+            '"logprobs":[',
+            'password":["a",',
+            '"value":"a",',
+            "--secret=",
+        )
     },
     **{
         f"many {piece!r}": piece

@@ -14,6 +14,7 @@ import agenttap.testing
 import anthropic
 import pytest
 from agenttap import Tap, exchange, hooks
+from agenttap.journal import Journal
 from agenttap.testing import Captured, capture
 from fakeapi import MESSAGE, STREAM, Server, error, plain, stream
 
