@@ -138,7 +138,7 @@ def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[s
     }
     if cut:
         payload["body_bytes_left_out"] = cut
-    error = _error(exchange, stream, body)
+    error = _error(exchange, stream, body, readable)
     if stream is not None and stream.other:
         split = hide is not None and hides_secret(stream.other, hide)
         payload["other_events"] = {"left_out": _SPLIT} if split else stream.other
@@ -147,9 +147,9 @@ def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[s
         "duration_ms": _ms(exchange.started, exchange.ended),
         "request_id": exchange.headers.get("request-id") or exchange.headers.get("x-request-id"),
     }
-    complete: bool | None = exchange.whole
+    complete: bool | None = exchange.whole or error is None
     if stream is not None:
-        complete = stream.complete and error is None
+        complete = stream.complete and stream.error is None
         if not complete and error is None:
             complete = None  # not kept to its end: nobody knows
     told = {"stream": exchange.streamed, "complete": complete}
@@ -158,18 +158,24 @@ def result(exchange: Exchange, hide: Callable[[bytes], bytes] | None) -> tuple[s
     return f"{exchange.family}.error", payload | {"error": error} | told | timing
 
 
-def _error(exchange: Exchange, stream: Assembled | None, body: bytes) -> dict[str, Any] | None:
+def _error(exchange: Exchange, stream: Assembled | None, body: bytes, readable: bool) -> dict[str, Any] | None:
     """Return kind, type and message of what went wrong, or None."""
+    kind_of_end, kind_of_exception, text = exchange.failure or ("", "", "")
+    left = kind_of_end == "cancelled"
+    broken = kind_of_end in ("connection", "timeout")  # the client got an exception, whatever had come by then
     if exchange.status is not None and exchange.status >= 400:
         kind, message = _told(body)
-        return {"kind": "http", "type": kind, "message": message or _phrase(exchange)}
+        message = message or _phrase(exchange) + (" (the client did not read the body)" if left else "")
+        if broken:
+            message += f" ({kind_of_exception}: {text})"
+        return {"kind": "http", "type": kind, "message": message}
     if stream is not None and stream.error is not None:
         kind, message = _named(stream.error)
         return {"kind": "stream", "type": kind, "message": message or "the stream ended in an error event"}
-    if stream is not None and stream.complete:
+    if stream is not None and stream.complete and not broken:
         return None  # whatever came after the terminal event is no part of the message
     if exchange.failure is not None:
-        if exchange.failure[0] == "cancelled" and _has_all(exchange):
+        if left and readable and _has_all(exchange):
             return None
         return dict(zip(("kind", "type", "message"), exchange.failure, strict=True))
     if exchange.whole and exchange.kept < exchange.size:
@@ -184,6 +190,8 @@ def _error(exchange: Exchange, stream: Assembled | None, body: bytes) -> dict[st
 
 
 def _has_all(exchange: Exchange) -> bool:
+    if exchange.status is not None and (exchange.status < 200 or exchange.status in (204, 304)):
+        return True  # these have no body
     length = exchange.headers.get("content-length", "")
     return length.isdecimal() and int(length) == exchange.size
 
@@ -215,8 +223,7 @@ def _phrase(exchange: Exchange) -> str:
         phrase = HTTPStatus(exchange.status or 0).phrase
     except ValueError:
         phrase = ""
-    unread = "" if exchange.whole else " (the client did not read the body)"
-    return f"HTTP {exchange.status} {phrase}".rstrip() + unread
+    return f"HTTP {exchange.status} {phrase}".rstrip()
 
 
 def _ms(start: float, end: float | None) -> float | None:
@@ -224,19 +231,31 @@ def _ms(start: float, end: float | None) -> float | None:
 
 
 def _decode(body: bytes, encoding: str) -> tuple[bytes, bool]:
-    """Return the body decompressed and True, or as it is and False. A cut-off body gives what it holds."""
-    for name in reversed([name.strip() for name in encoding.split(",")]):
+    """Return the body decompressed and True, or as it is and False. A cut-off body gives what it holds.
+
+    Names that are no compression are passed over, as clients do: the body may be text all the same.
+    """
+    names = [name.strip() for name in encoding.split(",")]
+    for name in reversed(names):
+        if name not in _COMPRESSIONS:
+            continue
         decoded = _decompress(body, name)
         if decoded is None:
             return body, False
         body = decoded
-    return body, True
+    return body, set(names) <= {*_COMPRESSIONS, "identity"} or _is_text(body)
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decompress(body: bytes, name: str) -> bytes | None:
     try:
-        if name == "identity":
-            return body
         if name in ("gzip", "x-gzip"):
             return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, MAX_DECODED)
         if name == "deflate":
@@ -262,14 +281,28 @@ def _brotli(body: bytes) -> bytes | None:
 
 
 def _zstd(body: bytes) -> bytes | None:
-    for library in ("compression.zstd", "backports.zstd", "pyzstd"):
+    for library in ("compression.zstd", "backports.zstd", "pyzstd", "zstandard"):
         if (module := sys.modules.get(library)) is not None:
-            decoded: bytes = module.ZstdDecompressor().decompress(body, MAX_DECODED)
-            return decoded
-    if (module := sys.modules.get("zstandard")) is not None:
-        decoded = module.ZstdDecompressor().decompressobj().decompress(body)
-        return decoded[:MAX_DECODED]
+            return _zstd_frames(module, body)
     return None
 
 
+def _zstd_frames(module: Any, body: bytes) -> bytes:
+    """Return what all frames of a body hold: a server that flushes may send several."""
+    pieces: list[bytes] = []
+    room = MAX_DECODED
+    while body and room > 0:
+        decoder = module.ZstdDecompressor()
+        if module.__name__ == "zstandard":
+            decoder = decoder.decompressobj()
+            piece = decoder.decompress(body)[:room]
+        else:
+            piece = decoder.decompress(body, room)
+        pieces.append(piece)
+        room -= len(piece)
+        body = decoder.unused_data
+    return b"".join(pieces)
+
+
 _DECOMPRESSORS = {"br": _brotli, "zstd": _zstd}
+_COMPRESSIONS = ("gzip", "x-gzip", "deflate", "compress", "x-compress", *_DECOMPRESSORS)
