@@ -230,7 +230,7 @@ class _AsyncTee(_Tee):
     _begun = False
 
     def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        # An SDK that has the last event reads on only to free the connection; what goes wrong there it passes over.
+        # An SDK that has the last event reads on to free the connection; what goes wrong there it passes over.
         again, self._begun = self._begun, True
         return _AsyncBody(aiter(self._inner), self._flight, again)
 

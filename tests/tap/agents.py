@@ -196,9 +196,10 @@ def ways() -> list[Way]:
     """Every way that this environment has."""
     found = []
     for api in (ANTHROPIC, OPENAI):
-        found += [Way(api, "sync"), Way(api, "async"), Way(api, "trio")]
-        if find_spec("aiohttp") and hasattr(found[-1].sdk, "DefaultAioHttpClient"):
-            found.append(Way(api, "aiohttp"))
+        found += [Way(api, "sync"), Way(api, "async")]
+        if hasattr(found[-1].sdk, "DefaultAioHttpClient"):  # those before it knew asyncio only
+            found.append(Way(api, "trio"))
+            found += [Way(api, "aiohttp")] if find_spec("aiohttp") else []
     return found
 
 
