@@ -70,7 +70,8 @@ def check(calls: list[Call | None], trace: Trace, agent: Agent) -> None:
         error = payload.get("error")
         assert request["type"] == f"{call.family}.request"
         assert end["type"] == f"{call.family}.{'error' if call.error else 'response'}", error
-        assert told["attempt"] == call.attempt
+        numbered = "x-stainless-retry-count" in told["headers"]  # not in anthropic 0.34
+        assert told["attempt"] == (call.attempt if numbered else 1)
         assert told["provider"] == (agent.api.name if call.family == "model" else None)
         if arrived:
             assert told["method"] == arrived[number].method
@@ -116,5 +117,6 @@ def bare(value: Any) -> Any:
     """Without nulls, and without what the SDK adds of its own."""
     if isinstance(value, dict):
         own = ("parsed", "parsed_arguments", "parsed_output", "to_dict")
-        return {k: bare(v) for k, v in value.items() if v is not None and k not in own}
+        told = {k: v for k, v in value.items() if (k, v) != ("tool_calls", [])}  # openai 1.60 makes that one up
+        return {k: bare(v) for k, v in told.items() if v is not None and k not in own}
     return [bare(one) for one in value] if isinstance(value, list) else value
