@@ -22,9 +22,11 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# The tap's tests again, against the SDKs on httpx (anthropic 0.x, openai 1.x), in an environment of its own.
-test-sdks: .venv-sdk0/ready
-	.venv-sdk0/bin/pytest tests/tap
+# The tap's tests again, against the SDKs on httpx (anthropic 0.x, openai 1.x); and every scenario against old ones,
+# which have no aiohttp back end and decode neither br nor zstd. Each in an environment of its own.
+test-sdks: .venv-sdk0/ready .venv-sdk034/ready
+	.venv-sdk0/bin/pytest -n auto tests/tap
+	.venv-sdk034/bin/pytest -n auto tests/tap/test_tap_matrix.py
 
 # Killed processes, full and hanging disks, a pre-forking server: slow, and real.
 test-faults: .venv/dev
@@ -54,8 +56,15 @@ man: .venv/dev
 
 .venv-sdk0/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-sdk0
-	.venv-sdk0/bin/pip install $(PIP_FLAGS) -e . 'anthropic<1' 'openai<2' pytest pydantic hypothesis
+	.venv-sdk0/bin/pip install $(PIP_FLAGS) -e . 'anthropic[aiohttp]<1' 'openai[aiohttp]<2' 'httpx[brotli,zstd]' trio \
+		pytest pytest-xdist pydantic hypothesis
+	@touch $@
+
+.venv-sdk034/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-sdk034
+	.venv-sdk034/bin/pip install $(PIP_FLAGS) -e . 'anthropic==0.34.*' 'openai==1.60.*' 'httpx==0.27.*' trio \
+		pytest pytest-xdist
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-sdk0 build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis runs
+	rm -rf .venv .venv-sdk0 .venv-sdk034 build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis runs

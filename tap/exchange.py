@@ -128,7 +128,7 @@ def result(exchange: Exchange, hide: Hide | None, room: int = MAX_DECODED) -> tu
     }
     if cut:
         payload["body_bytes_left_out"] = cut
-    error = _error(exchange, stream, body)
+    error = _error(exchange, stream, body, readable)
     if stream is not None and stream.other:
         split = hide is not None and hides_secret(stream.other, hide)
         payload["other_events"] = {"left_out": _SPLIT} if split else stream.other
@@ -137,9 +137,9 @@ def result(exchange: Exchange, hide: Hide | None, room: int = MAX_DECODED) -> tu
         "duration_ms": _ms(exchange.started, exchange.ended),
         "request_id": exchange.headers.get("request-id") or exchange.headers.get("x-request-id"),
     }
-    complete: bool | None = exchange.whole
+    complete: bool | None = exchange.whole or error is None
     if stream is not None:
-        complete = stream.complete and error is None
+        complete = stream.complete and stream.error is None
         if not complete and error is None:
             complete = None  # not kept to its end: nobody knows
     told = {"stream": exchange.streamed, "complete": complete}
@@ -188,18 +188,24 @@ def _chunks(exchange: Exchange, pieces: list[bytes], told: Mapping[str, Any], hi
     return chunks
 
 
-def _error(exchange: Exchange, stream: Assembled | None, body: bytes) -> dict[str, Any] | None:
+def _error(exchange: Exchange, stream: Assembled | None, body: bytes, readable: bool) -> dict[str, Any] | None:
     """Return kind, type and message of what went wrong, or None."""
+    kind_of_end, kind_of_exception, text = exchange.failure or ("", "", "")
+    left = kind_of_end == "cancelled"
+    broken = kind_of_end in ("connection", "timeout")  # the client got an exception, whatever had come by then
     if exchange.status is not None and exchange.status >= 400:
         kind, message = _told(body)
-        return {"kind": "http", "type": kind, "message": message or _phrase(exchange)}
+        message = message or _phrase(exchange) + (" (the client did not read the body)" if left else "")
+        if broken:
+            message += f" ({kind_of_exception}: {text})"
+        return {"kind": "http", "type": kind, "message": message}
     if stream is not None and stream.error is not None:
         kind, message = _named(stream.error)
         return {"kind": "stream", "type": kind, "message": message or "the stream ended in an error event"}
-    if stream is not None and stream.complete:
+    if stream is not None and stream.complete and not broken:
         return None  # whatever came after the terminal event is no part of the message
     if exchange.failure is not None:
-        if exchange.failure[0] == "cancelled" and _has_all(exchange):
+        if left and readable and _has_all(exchange):
             return None
         return dict(zip(("kind", "type", "message"), exchange.failure, strict=True))
     if exchange.whole and exchange.kept < exchange.size:
@@ -214,6 +220,8 @@ def _error(exchange: Exchange, stream: Assembled | None, body: bytes) -> dict[st
 
 
 def _has_all(exchange: Exchange) -> bool:
+    if exchange.status is not None and (exchange.status < 200 or exchange.status in (204, 304)):
+        return True  # these have no body
     length = exchange.headers.get("content-length", "")
     return length.isdecimal() and int(length) == exchange.size
 
@@ -245,8 +253,7 @@ def _phrase(exchange: Exchange) -> str:
         phrase = HTTPStatus(exchange.status or 0).phrase
     except ValueError:
         phrase = ""
-    unread = "" if exchange.whole else " (the client did not read the body)"
-    return f"HTTP {exchange.status} {phrase}".rstrip() + unread
+    return f"HTTP {exchange.status} {phrase}".rstrip()
 
 
 def _ms(start: float, end: float | None) -> float | None:
@@ -254,9 +261,13 @@ def _ms(start: float, end: float | None) -> float | None:
 
 
 def _decode(chunks: list[bytes], encoding: str) -> list[bytes] | None:
-    """Return what each chunk adds to the decompressed body, or None. A cut-off body gives what it holds."""
-    for name in reversed([name.strip() for name in encoding.split(",")]):
-        if name == "identity":
+    """Return what each chunk adds to the decompressed body, or None. A cut-off body gives what it holds.
+
+    Names that are no compression are passed over, as clients do: the body may be text all the same.
+    """
+    names = [name.strip() for name in encoding.split(",")]
+    for name in reversed(names):
+        if name not in _COMPRESSIONS:
             continue
         for start in _DECOMPRESSORS.get(name, ()):
             decoded: list[bytes] | None = guard.attempt(_decompress, start, chunks, quiet=True)
@@ -265,7 +276,15 @@ def _decode(chunks: list[bytes], encoding: str) -> list[bytes] | None:
         else:
             return None
         chunks = decoded
-    return chunks
+    return chunks if {*names} <= {*_COMPRESSIONS, "identity"} or _is_text(b"".join(chunks)) else None
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decompress(start: "Callable[[], _Decompress | None]", chunks: list[bytes]) -> list[bytes] | None:
@@ -309,12 +328,48 @@ def _brotli() -> _Decompress | None:
 def _zstd() -> _Decompress | None:
     for library in ("compression.zstd", "backports.zstd", "pyzstd"):
         if (module := sys.modules.get(library)) is not None:
-            decoder: Any = module.ZstdDecompressor()
-            return lambda data, room: b"" if decoder.eof else decoder.decompress(data, room)
+            return _ZstdFrames(module.ZstdDecompressor)
     if (module := sys.modules.get("zstandard")) is not None:
-        decompress: Callable[[bytes], bytes] = module.ZstdDecompressor().decompressobj().decompress
-        return lambda data, room: decompress(data)
+        return _ZstdFrames(lambda: _Unlimited(module.ZstdDecompressor().decompressobj()))
     return None
+
+
+class _ZstdFrames:
+    """Decompresses one frame after another: a server that flushes may send several."""
+
+    def __init__(self, frame: Callable[[], Any]) -> None:
+        self._new = frame
+        self._frame = frame()
+
+    def __call__(self, data: bytes, room: int) -> bytes:
+        pieces: list[bytes] = []
+        while data and room > 0:
+            pieces.append(self._frame.decompress(data, room))
+            room -= len(pieces[-1])
+            data = self._frame.unused_data
+            if self._frame.eof:
+                self._frame = self._new()
+        return b"".join(pieces)
+
+
+class _Unlimited:
+    """The decompressor of a library that knows no limit for what comes out at once."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def decompress(self, data: bytes, room: int) -> bytes:
+        done: bytes = self._inner.decompress(data)
+        return done
+
+    @property
+    def unused_data(self) -> bytes:
+        left: bytes = self._inner.unused_data
+        return left
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._inner.eof)
 
 
 _DECOMPRESSORS: dict[str, tuple[Callable[[], _Decompress | None], ...]] = {
@@ -324,3 +379,4 @@ _DECOMPRESSORS: dict[str, tuple[Callable[[], _Decompress | None], ...]] = {
     "br": (_brotli,),
     "zstd": (_zstd,),
 }
+_COMPRESSIONS = ("compress", "x-compress", *_DECOMPRESSORS)

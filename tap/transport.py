@@ -6,7 +6,7 @@ reference to each. Nothing is read that the agent does not read.
 
 import functools
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import event, guard
@@ -257,24 +257,55 @@ class _SyncTee(_Tee):
 
 
 class _AsyncTee(_Tee):
-    # An async generator: httpx2 closes nothing else.
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        flight = self._flight
-        inner = self._inner.__aiter__()
-        try:
-            async for chunk in inner:
-                guard.attempt(flight.chunk, chunk)
-                yield chunk
-        except BaseException as exc:
-            guard.attempt(flight.end, failure(exc))
-            raise
-        finally:
-            if isinstance(inner, AsyncGenerator):
-                await inner.aclose()
-        guard.attempt(flight.end, None)
+    _begun = False
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        # An SDK that has the last event reads on to free the connection; what goes wrong there it passes over.
+        again, self._begun = self._begun, True
+        return _AsyncBody(aiter(self._inner), self._flight, again)
 
     async def aclose(self) -> None:
         try:
             await self._inner.aclose()
         finally:
             guard.attempt(self._flight.end, CLOSED)
+
+
+class _AsyncBody(AsyncGenerator[bytes, None]):
+    """The chunks of an async body. It has what a generator has, for httpx2 closes nothing else.
+
+    It is none: event loops keep account of those, and would complain of one more where an agent left a stream.
+    """
+
+    def __init__(self, inner: Any, flight: Flight, again: bool) -> None:
+        self._inner = inner
+        self._flight = flight
+        self._again = again
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk: bytes = await anext(self._inner)
+        except StopAsyncIteration:
+            guard.attempt(self._flight.end, None)
+            raise
+        except BaseException as exc:
+            guard.attempt(self._flight.end, CLOSED if self._again else failure(exc))
+            raise
+        guard.attempt(self._flight.chunk, chunk)
+        return chunk
+
+    async def asend(self, value: None) -> bytes:
+        return await anext(self)
+
+    async def athrow(self, *error: Any) -> Any:
+        return await self._inner.athrow(*error)
+
+    async def aclose(self) -> None:
+        try:
+            if isinstance(self._inner, AsyncGenerator):
+                await self._inner.aclose()
+        finally:
+            guard.attempt(self._flight.end, CLOSED)
+
+    def __del__(self) -> None:
+        guard.attempt(self._flight.end, DROPPED)

@@ -1,5 +1,6 @@
 """A local HTTP server that does what a test tells it to, byte by byte, over a real socket."""
 
+import contextlib
 import json
 import socket
 import struct
@@ -136,9 +137,10 @@ def stream(*steps: Any, headers: Iterable[tuple[str, str]] = (), end: str = "end
 
 
 class Server:
-    """Answers each request with the next of `replies`, and with a plain message when there is none."""
+    """Answers each request with the next of `replies`, and with `otherwise` when there is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, otherwise: Reply | None = None) -> None:
+        self._otherwise = otherwise or plain()
         self.replies: deque[Reply] = deque()
         self.seen: list[Seen] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -147,6 +149,8 @@ class Server:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # closed already
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._socket.close()
         for connection in self._open:
             connection.close()
@@ -167,7 +171,7 @@ class Server:
                 while (request := _read(file)) is not None:
                     self.seen.append(request)
                     wire = Wire(connection, request)
-                    reply = self.replies.popleft() if self.replies else plain()
+                    reply = self.replies.popleft() if self.replies else self._otherwise
                     reply(wire)
                     if wire.closed:
                         return

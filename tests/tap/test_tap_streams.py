@@ -251,7 +251,7 @@ def test_a_body_that_is_no_text() -> None:
 
 def test_a_body_whose_compression_is_unknown() -> None:
     def edit(exchange: Exchange) -> None:
-        exchange.headers, exchange.chunks = {"content-encoding": "lzw"}, [b"abc"]
+        exchange.headers, exchange.chunks = {"content-encoding": "lzw"}, [b"\xff\xd8"]
 
     _, payload = answered(edit)
     assert payload["body"]["encoding"] == "lzw"
