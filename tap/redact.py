@@ -99,7 +99,8 @@ _NESTED = re.compile(
     rb'(\\+)"((?:[^"\\]|\\++[^"\\]|(?:\1\\\1\\)*+\1\\\1")*+(?:(?:\1\\\1\\)*+(?=\1")|(?:\\\\)*+(?=")))'
 )
 # Between single quotes, as Python shows it, or as much as there is of it.
-_SINGLE = re.compile(rb"'((?:[^'\"\\]|\\++[^\"\\]|\\++(?=\"[^\"']*'))*+)")
+# Not possessive: Python 3.11.2 then takes a last backslash along.
+_SINGLE = re.compile(rb"'((?:[^'\"\\]|\\+[^\"\\]|\\+(?=\"[^\"']*'))*)")
 
 
 def _named(raw: bytes) -> Iterator[Span]:
@@ -168,11 +169,12 @@ _EQUALS = re.compile(
 _WORD_BEFORE = re.compile(rb"(?<![\w.-])[\w.-]++\Z")
 _PARAMETER_BEFORE = re.compile(_PARAMETER_NAME.encode(), re.IGNORECASE)
 # DB_PASSWORD=…, as in an .env file or before a command, and --password=…; what begins so is no literal value.
-_VARIABLE_VALUE = re.compile(rb"=((?![$<{(\[`%*=])(?:[^\s\"'\\]|\\+[^nrtu\s\"'\\])++)")
+# Not possessive either.
+_VARIABLE_VALUE = re.compile(rb"=((?![$<{(\[`%*=])(?:[^\s\"'\\]|\\+[^nrtu\s\"'\\])+)")
 _UNICODE = re.compile(rb"u[0-9a-fA-F]{4}")
 _NO_VARIABLE = (b"?", b"&", b";", b"$", b"{", b"(", b",")
 _MAX_QUERY = 300
-_PARAMETER_VALUE = re.compile(rb"=(?=[^&;#\s\"'\\<>(){}|]{3})((?:[^&;#\s\"'\\<>(){}|]|\\+/)++)")
+_PARAMETER_VALUE = re.compile(rb"=(?=[^&;#\s\"'\\<>(){}|]{3})((?:[^&;#\s\"'\\<>(){}|]|\\+/)+)")
 _NO_URL = re.compile(rb"[\s\"'<>(){}|\\]")
 
 

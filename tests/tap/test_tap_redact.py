@@ -550,3 +550,12 @@ def test_four_times_the_text_is_about_four_times_the_work(piece: str, before: st
         if spent(raw) > 0.02:
             ratios = (spent(raw) / spent(raw[: len(raw) // 4]) for _ in range(5))
             assert any(ratio < 9 for ratio in ratios)
+
+
+@pytest.mark.parametrize("end", ["", "\\", "\\\\", 'x\\"', '"', '\\"x'])
+def test_a_value_in_single_quotes_leaves_the_json_around_it_whole(end: str) -> None:
+    """Its text may break off at a backslash, which is two in JSON and belongs to neither quote."""
+    raw = json.dumps({"text": f"Config(password='hunter2{end}", "after": 1}).encode()
+    redacted = json.loads(redact.default(raw))
+    assert "hunter2" not in redacted["text"]
+    assert redacted["after"] == 1
