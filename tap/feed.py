@@ -68,7 +68,7 @@ class Feed:
             return
         if self._closed:
             self.dropped += 1
-        elif record.later is not None or self._queue.has_room(record.size):  # what is held has its room
+        elif record.held or self._queue.has_room(record.size):  # what is held has its room
             self._queue.put(record)
         else:
             reason = "the queue is full"

@@ -25,13 +25,9 @@ class Journal:
         self._max_bytes = max_queue_bytes
         self._held = 0
         self.feeds = [Feed(sink, self, blocking=blocking, max_queue_bytes=max_queue_bytes) for sink in sinks]
+        self.direct = any(feed.direct for feed in self.feeds)  # whether any is written to by the agent's threads
         self._callbacks = [feed for feed in self.feeds if not feed.sink.direct]
         self.reset()
-
-    @property
-    def direct(self) -> bool:
-        """Whether any sink is written to by the agent's threads."""
-        return any(feed.direct for feed in self.feeds)
 
     def reset(self) -> None:
         """Start afresh, as a forked child must: what is queued is its parent's, locks may be held."""

@@ -388,7 +388,7 @@ class Tap:
 
         def later() -> tuple[str, bytes]:
             type, payload = work()
-            return type, self._encode(payload)
+            return type, self._redacted(self._dumps(payload))
 
         if not self.closed:
             self.journal.put_from_finaliser(
@@ -420,8 +420,21 @@ class Tap:
                 if value != written
             }
             payload = payload | {"original": original}
-        raw = self._encode(payload)
-        return Record(run, safe_type, safe_id, step_id, raw, len(raw) + _HEAD, counts=counts)
+        raw = self._dumps(payload)
+        size = len(raw) + _HEAD
+        if self.redact is redaction.default and not self.journal.direct:
+            # The threads write all of it: let them do this too. What is the agent's own runs right here.
+            return Record(
+                run,
+                safe_type,
+                safe_id,
+                step_id,
+                b"",
+                size,
+                counts=counts,
+                later=lambda: (safe_type, self._redacted(raw)),
+            )
+        return Record(run, safe_type, safe_id, step_id, self._redacted(raw), size, counts=counts)
 
     def _open(self, run: Run, opening: Record) -> None:
         if not run.announced:
@@ -432,14 +445,17 @@ class Tap:
     def _base(self) -> Run:
         return self.heir(self._default)
 
-    def _encode(self, payload: dict[str, Any]) -> bytes:
+    def _dumps(self, payload: dict[str, Any]) -> bytes:
         raw = dumps(payload)
         if len(raw) > self.max_event_bytes:
             kept = {key: value for key, value in payload.items() if len(dumps(value)) <= _SMALL}
             raw = dumps(kept | {"truncated": True, "bytes": len(raw)})
+        return raw
+
+    def _redacted(self, raw: bytes) -> bytes:
         if self.redact is None:
             return raw
-        redacted = guard.attempt(redaction.checked, self.redact, raw)
+        redacted: bytes | None = guard.attempt(redaction.checked, self.redact, raw)
         # What could not be looked through is not written.
         return redacted if redacted is not None else dumps({"left_out": "redaction failed", "bytes": len(raw)})
 

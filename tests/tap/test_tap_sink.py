@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from agenttap import Tap, guard
+from agenttap import tap as tap_module
 from agenttap.backlog import OVERHEAD, Record
 from agenttap.feed import HELP
 from agenttap.file import FileSink
@@ -739,6 +740,37 @@ def test_everything_on_the_thread(trace: Trace) -> None:
         for n in range(1000):
             tap.record("note", n=n)
     assert seqs(trace.events()) == list(range(1002))
+
+
+def test_what_only_threads_write_is_redacted_there(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    where: list[str] = []
+    real = tap_module.redaction.checked
+
+    def checked(*args: Any) -> Any:
+        where.append(threading.current_thread().name)
+        return real(*args)
+
+    monkeypatch.setattr(tap_module.redaction, "checked", checked)
+    payload = {"password": "hunter2", "list": [1]}
+    with Tap(trace.path, blocking=False) as tap:
+        tap.record("note", **payload)
+        payload["list"].append(2)  # type: ignore[attr-defined]  # what is recorded is what it was
+    assert trace.one("note") == {"password": "[redacted]", "list": [1]}
+    assert set(where) == {"agenttap"}
+    where.clear()
+    with Tap(trace.path, blocking=False, redact=[lambda text: text]) as tap:  # the agent's own: on its own thread
+        tap.record("note")
+    assert set(where) == {"MainThread"}
+
+
+def test_a_full_queue_is_full_for_what_is_still_to_be_redacted_too(trace: Trace) -> None:
+    gate = threading.Event()
+    with Tap(writer=lambda line: gate.wait(20), max_queue_bytes=100_000) as tap:
+        for _ in range(100):
+            tap.record("note", text="x" * 10_000)
+        assert tap.stats()["queued_bytes"] < 150_000
+        assert tap.stats()["dropped"] > 80
+        gate.set()
 
 
 def test_an_event_that_is_too_large(trace: Trace) -> None:
