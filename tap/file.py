@@ -140,10 +140,10 @@ class FileSink:
 
     def _in_place(self) -> bool:
         """Say whether the descriptor is ours, and what stands at the path is what it was opened for."""
-        if not self._has_ours():
-            return False
-        if not self._regular:
-            return True
+        return self._has_ours() and (not self._regular or self._is_at_path())
+
+    def _is_at_path(self) -> bool:
+        """Say whether what was opened stands at the path still."""
         try:
             status = os.stat(self.name)
         except OSError:
@@ -209,7 +209,7 @@ class FileSink:
             if locked is None:
                 rotation.gzip = False
             try:
-                if locked is False or not self._in_place():
+                if locked is False or not self._is_at_path():
                     self.close()
                     continue
                 if not may_rotate or not rotation.is_due(self._size, line, self._born):

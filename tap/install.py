@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import guard
 from .clients import listeners
-from .transport import LIBRARIES, AsyncTransport, SyncTransport
+from .transport import LIBRARIES, AsyncTransport, Before, SyncTransport
 
 if TYPE_CHECKING:
     from .tap import Tap
@@ -109,16 +109,11 @@ class _Watch:
         return None
 
 
-class _Loader:
-    """Stands before the loader of a library until that has loaded it; all else is the loader's own."""
+class _Loader(Before):
+    """Stands before the loader of a library until that has loaded it."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_inner":  # while it is copied
-            raise AttributeError(name)
-        return getattr(self._inner, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         made: ModuleType | None = self._inner.create_module(spec)

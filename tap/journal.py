@@ -23,18 +23,20 @@ class Journal:
     def __init__(self, sinks: Iterable[Sink], *, blocking: bool = True, max_queue_bytes: int = 64 << 20) -> None:
         self.longest_wait = 0.0  # seconds
         self._max_bytes = max_queue_bytes
-        self._held = 0
+        self._begin()
         self.feeds = [Feed(sink, self, blocking=blocking, max_queue_bytes=max_queue_bytes) for sink in sinks]
         self.direct = any(feed.direct for feed in self.feeds)  # whether any is written to by the agent's threads
         self._callbacks = [feed for feed in self.feeds if not feed.sink.direct]
-        self.reset()
 
-    def reset(self) -> None:
-        """Start afresh, as a forked child must: what is queued is its parent's, locks may be held."""
+    def _begin(self) -> None:
         self._lock = Lock()  # around numbering
         self._counting = Lock()  # around `_held`
         self._intake: deque[Record] = deque()  # no number yet
         self._held = 0
+
+    def reset(self) -> None:
+        """Start afresh, as a forked child must: what is queued is its parent's, locks may be held."""
+        self._begin()
         for feed in self.feeds:
             feed.reset()
 
@@ -50,7 +52,7 @@ class Journal:
                 guard.tell(f"inside {id(feed)}", f"what {feed.sink.name} itself records is lost")
                 return
         self._intake.append(record)
-        holding(self._lock, LOCK_WAIT, self._number, default=None)
+        self.number()
         for feed in self.feeds:
             feed.catch_up(record)
         took = time.monotonic() - came

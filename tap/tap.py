@@ -378,7 +378,7 @@ class Tap:
         run: Run,
         call_id: str,
         step_id: str | None,
-        work: Callable[[], tuple[str, dict[str, Any]]],
+        work: Work,
         size: int,
     ) -> None:
         """Record an event whose type and payload `work` makes on the writer thread. Takes no locks.

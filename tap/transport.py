@@ -138,7 +138,7 @@ def _library(thing: Any) -> str:
     raise TypeError(f"not from {' or '.join(LIBRARIES)}: {type(thing).__module__}.{type(thing).__qualname__}")
 
 
-class _Before:
+class Before:
     """Stands before something of the agent's, `_inner`: what it does not do itself is that one's own."""
 
     _inner: Any
@@ -149,7 +149,7 @@ class _Before:
         return getattr(self._inner, name)
 
 
-class SyncTransport(_Before):
+class SyncTransport(Before):
     """Stands before a client's transport for one request, or for good; everything else is the transport's own.
 
     If it must be `sure`, it records only what is known to go to a generation endpoint.
@@ -180,7 +180,7 @@ class SyncTransport(_Before):
         return self._inner.__exit__(*args)
 
 
-class AsyncTransport(_Before):
+class AsyncTransport(Before):
     """The same for an async client."""
 
     def __init__(self, tap: "Tap", inner: Any, sure: bool = False) -> None:
@@ -228,7 +228,7 @@ def _tee(base: Any) -> Any:
     return type(tee.__name__.lstrip("_"), (tee, base), {})
 
 
-class _Tee(_Before):
+class _Tee(Before):
     def __init__(self, inner: Any, flight: Flight) -> None:
         self._inner = inner
         self._flight = flight
