@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from . import guard, redact
+from . import credentials, guard, urls
 from .assembly import Assembled, assemble, changes, hides_secret, lines, parsed
 from .jsonable import dumps, loads, opaque, raw_json
 
@@ -77,8 +77,8 @@ def request_payload(
     return {
         "provider": exchange.provider,
         "method": method,
-        "url": redact.url(url),
-        "headers": redact.headers(headers),
+        "url": urls.url(url),
+        "headers": credentials.headers(headers),
         "body": body,
         "attempt": int(count) + 1 if count.isdecimal() else 1,
     }
@@ -123,7 +123,7 @@ def result(exchange: Exchange, hide: Hide | None, room: int = MAX_DECODED) -> tu
 
     payload: dict[str, Any] = {
         "status": exchange.status,
-        "headers": redact.headers(exchange.headers),
+        "headers": credentials.headers(exchange.headers),
         "body": value,
     }
     if cut:
