@@ -16,7 +16,7 @@ class Prefilter:
     """
 
     def __init__(self, signs: Mapping[str, Sequence[bytes]]) -> None:
-        self._signs = signs
+        self.signs = signs
         self._all = frozenset(signs)
         self._unsigned = frozenset(name for name, expressions in signs.items() if not expressions)
         self._names = list(signs)
@@ -31,7 +31,7 @@ class Prefilter:
             import hyperscan
 
             flags = hyperscan.HS_FLAG_SINGLEMATCH
-            pairs = [(number, sign) for number, name in enumerate(self._names) for sign in self._signs[name]]
+            pairs = [(number, sign) for number, name in enumerate(self._names) for sign in self.signs[name]]
             database = hyperscan.Database()
             database.compile(
                 expressions=[sign for _, sign in pairs],

@@ -107,6 +107,8 @@ def _replace(raw: bytes, spans: list[Span]) -> bytes:
 
 def chosen(redact: Redact | list[rules.Rule] | tuple[rules.Rule, ...] | None) -> Redact | None:
     """Return the redaction that `Tap(redact=…)` asks for. Raises TypeError or ValueError where it asks wrongly."""
+    if redact is default or isinstance(redact, list | tuple):
+        PREFILTER.load()
     if redact is None or (callable(redact) and not isinstance(redact, type)):
         return redact
     if not isinstance(redact, list | tuple):

@@ -3,17 +3,38 @@
 import json
 import string
 import time
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from agenttap import Tap, redact
+from agenttap import Tap, credentials, redact, urls
+from agenttap.prefilter import Prefilter
 from hypothesis import example, given
 from hypothesis import strategies as st
 from traced import Trace
 
 GONE = redact.REPLACEMENT
 WORD = string.ascii_letters + string.digits
+
+
+@pytest.fixture(autouse=True, scope="module", params=["prefiltered", "alone"])
+def prefilter(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test here with hyperscan and without it."""
+    if request.param == "prefiltered":
+        if find_spec("hyperscan") is None:
+            pytest.skip("hyperscan is not installed")
+        redact.PREFILTER.load()
+        yield
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(redact, "PREFILTER", NOT_LOADED)
+            yield
+
+
+NOT_LOADED = Prefilter(redact.PREFILTER.signs)
+NOT_LOADED.load = lambda: None  # type: ignore[method-assign]
 
 
 def text(size: int, alphabet: str = WORD) -> st.SearchStrategy[str]:
@@ -457,12 +478,12 @@ def test_headers() -> None:
         "x-goog-api-key",
     )
     gone += ("proxy-authorization", "X-Auth-Token", "ocp-apim-subscription-key")
-    assert redact.headers(kept | dict.fromkeys(gone, "s")) == kept | dict.fromkeys(gone, GONE)
+    assert credentials.headers(kept | dict.fromkeys(gone, "s")) == kept | dict.fromkeys(gone, GONE)
 
 
 def test_urls() -> None:
     url = "https://u:p@h.example/v1/x?key=abc&alt=sse&access_token=def&page_tokens=3&X-Amz-Signature=9#f"
-    assert redact.url(url) == (
+    assert urls.url(url) == (
         f"https://{GONE}@h.example/v1/x?key={GONE}&alt=sse&access_token={GONE}&page_tokens=3&X-Amz-Signature={GONE}#f"
     )
 
