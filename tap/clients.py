@@ -6,10 +6,10 @@ from . import guard
 from .transport import LIBRARIES, AsyncTransport, SyncTransport
 
 if TYPE_CHECKING:
-    from .tap import Tap
+    from .recorder import Recorder
 
 
-def wrap(tap: "Tap", client: object) -> None:
+def wrap(recorder: "Recorder", client: object) -> None:
     """Make the HTTP client inside `client` go through `tap`. Raises TypeError if there is none.
 
     The object stays the same, and so do its pool, its type's name and what it is an instance of: only its class
@@ -17,13 +17,15 @@ def wrap(tap: "Tap", client: object) -> None:
     themselves are replaced.
     """
     http = _http_client(client)
+    if http is None and isinstance(client, type):
+        raise TypeError(f"Tap.wrap takes a client, and {client.__name__} is a class: pass {client.__name__}()")
     if http is None:
         raise TypeError(
             "Tap.wrap takes a client of the anthropic or openai SDK, or an httpx client, "
             f"not {type(client).__module__}.{type(client).__qualname__}"
         )
-    swap = guard.failure(_swap_class, tap, http)
-    if swap is not None and (failed := guard.failure(_replace_transports, tap, http)) is not None:
+    swap = guard.failure(_swap_class, recorder, http)
+    if swap is not None and (failed := guard.failure(_replace_transports, recorder, http)) is not None:
         guard.tell(f"wrap {type(http)}", f"cannot record this client: {guard.told(swap)}; {guard.told(failed)}")
 
 
@@ -36,19 +38,19 @@ def _http_client(client: object) -> Any:
     return None
 
 
-def _swap_class(tap: "Tap", http: Any) -> None:
+def _swap_class(recorder: "Recorder", http: Any) -> None:
     kind = type(http)
-    taps = getattr(kind, "_agenttaps", ())
-    if tap in taps or _replaced(tap, http):
+    recorders = getattr(kind, "_agenttaps", ())
+    if recorder in recorders or _replaced(recorder, http):
         return
     base = getattr(kind, "_agenttap_base", kind)
-    live = tuple(other for other in taps if not other.closed)
-    http.__class__ = _subclass(base, (*live, tap))
+    live = tuple(other for other in recorders if not other.closed)
+    http.__class__ = _subclass(base, (*live, recorder))
 
 
-def _subclass(base: Any, taps: "tuple[Tap, ...]") -> type:
-    tap = taps[-1]
-    known = tap.subclasses.get((base, taps))
+def _subclass(base: Any, recorders: "tuple[Recorder, ...]") -> type:
+    recorder = recorders[-1]
+    known = recorder.subclasses.get((base, recorders))
     if known is not None:
         return known
     _ = base._transport_for_url  # AttributeError: an httpx that works otherwise
@@ -56,9 +58,9 @@ def _subclass(base: Any, taps: "tuple[Tap, ...]") -> type:
 
     def _transport_for_url(self: Any, url: Any) -> Any:
         transport = base._transport_for_url(self, url)  # looked up anew: `install` may have come or gone
-        for tap in taps:
-            if tap.recording:
-                transport = listening(tap, transport)
+        for recorder in recorders:
+            if recorder.recording:
+                transport = listening(recorder, transport)
         return transport
 
     made = type(
@@ -69,35 +71,36 @@ def _subclass(base: Any, taps: "tuple[Tap, ...]") -> type:
             "__module__": base.__module__,
             "__qualname__": base.__qualname__,
             "__doc__": base.__doc__,
-            "_agenttaps": taps,
+            "_agenttaps": recorders,
             "_agenttap_base": base,
             "_transport_for_url": _transport_for_url,
         },
     )
-    tap.subclasses[base, taps] = made
+    recorder.subclasses[base, recorders] = made
     return made
 
 
-def _replace_transports(tap: "Tap", http: Any) -> None:
+def _replace_transports(recorder: "Recorder", http: Any) -> None:
     listening: Any = AsyncTransport if hasattr(type(http), "aclose") else SyncTransport
-    http._transport = listening(tap, http._transport)
+    http._transport = listening(recorder, http._transport)
     for pattern, transport in list(http._mounts.items()):
         if transport is not None:
-            http._mounts[pattern] = listening(tap, transport)
+            http._mounts[pattern] = listening(recorder, transport)
 
 
-def listeners(http: Any, transport: Any) -> "list[Tap]":
+def listeners(http: Any, transport: Any) -> "list[Recorder]":
     """Return the taps that an HTTP client is wrapped in, `transport` being the one that it uses."""
-    return [tap for tap in (*getattr(type(http), "_agenttaps", ()), *_before(transport)) if tap.recording]
+    wrapped = (*getattr(type(http), "_agenttaps", ()), *_before(transport))
+    return [recorder for recorder in wrapped if recorder.recording]
 
 
-def _replaced(tap: "Tap", http: Any) -> bool:
-    return tap in _before(http._transport)
+def _replaced(recorder: "Recorder", http: Any) -> bool:
+    return recorder in _before(http._transport)
 
 
-def _before(transport: Any) -> "list[Tap]":
-    taps: list[Tap] = []
+def _before(transport: Any) -> "list[Recorder]":
+    recorders: list[Recorder] = []
     while isinstance(transport, SyncTransport | AsyncTransport):
-        taps.append(transport._tap)
+        recorders.append(transport._recorder)
         transport = transport._inner
-    return taps
+    return recorders

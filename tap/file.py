@@ -8,7 +8,7 @@ import stat
 import time
 from datetime import timedelta
 
-from .rotation import Rotation, born, lock, seconds
+from .rotation import Rotation, born, lock
 
 LOOKS, LOOK_AGAIN = 5, 0.001  # times, seconds
 PIPE_WAIT = 0.05  # seconds that a write waits for whoever reads a pipe
@@ -44,8 +44,11 @@ class FileSink:
         keep: int | None = None,
         fsync: bool = False,
     ) -> None:
-        # The agent may change its directory later.
-        self.name = os.path.abspath(os.fspath(path))
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"FileSink takes the path of a file, not {path!r}")
+        self.name = _absolute(path)
+        if rotate_bytes is not None or rotate_every is not None:
+            self.name = os.path.realpath(self.name)  # a link would be renamed, and the file stay for ever
         self.direct = _is_file(self.name)  # a pipe may have nobody who reads it
         self._fsync = fsync
         self._rotation = _rotation(self.name, rotate_bytes, rotate_every, keep)
@@ -239,20 +242,41 @@ class FileSink:
         return True
 
 
-def _rotation(
-    path: str, max_bytes: int | None, every: float | timedelta | None, keep: int | None
-) -> Rotation | None:
-    span = None if every is None else seconds(every)
-    for name, value in (("rotate_bytes", max_bytes), ("rotate_every", span)):
-        if value is not None and not value > 0:
-            raise ValueError(f"{name}= must be more than 0, not {value!r}")
+def _rotation(path: str, rotate_bytes: object, rotate_every: object, keep: object) -> Rotation | None:
+    if isinstance(rotate_every, timedelta):
+        rotate_every = rotate_every.total_seconds()
+    size = _number("rotate_bytes", "a number of bytes", rotate_bytes)
+    span = _number("rotate_every", "a number of seconds or a timedelta", rotate_every)
+    if keep is not None and (not isinstance(keep, int) or isinstance(keep, bool)):
+        raise TypeError(f"keep= is a number of files, not {keep!r}")
     if keep is not None and keep < 0:
         raise ValueError(f"keep= is a number of files, not {keep!r}")
-    if max_bytes is None and span is None:
+    if size is None and span is None:
         if keep is not None:
             raise ValueError("keep= says how many rotated files are kept: it needs rotate_bytes= or rotate_every=")
         return None
-    return Rotation(path, max_bytes, span, keep)
+    return Rotation(path, size, span, keep)
+
+
+def _number(name: str, what: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise TypeError(f"{name}= is {what}, not {value!r}")
+    if not value > 0:
+        raise ValueError(f"{name}= must be more than 0, not {value!r}")
+    return value
+
+
+def _absolute(path: str | os.PathLike[str]) -> str:
+    """Return the path for good: the agent may change its directory later."""
+    name = os.fspath(path)
+    if not name:
+        raise ValueError("the path of a file to write to is empty")
+    try:
+        return os.path.abspath(name)
+    except FileNotFoundError:
+        raise ValueError(f"{name!r} is a path from the working directory, which is not there any more") from None
 
 
 def _is_file(path: str) -> bool:

@@ -4,22 +4,24 @@ import atexit
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import guard
+from .journal import DRAIN
 from .run import is_failure
 
 if TYPE_CHECKING:
-    from .tap import Tap
+    from .recorder import Recorder
 
 # Open taps, held until they are closed: what they have not written yet must survive their owner's last reference.
-_open: set["Tap"] = set()
+_open: set["Recorder"] = set()
 # Every tap, closed or not, for the child of a fork.
-_all: "weakref.WeakSet[Tap]" = weakref.WeakSet()
-_finalized: set[tuple["Tap", int]] = set()
+_all: "weakref.WeakSet[Recorder]" = weakref.WeakSet()
+_finalized: set[tuple["Recorder", int]] = set()
 _installed = False
 _leaving: SystemExit | None = None  # what the agent said to sys.exit, until it is seen to go on
 
@@ -49,20 +51,20 @@ class _Hook:
             self.previous = None
 
 
-def know(tap: "Tap") -> None:
+def know(recorder: "Recorder") -> None:
     """Tell `tap` when the process was forked, as long as it lives."""
-    _all.add(tap)
+    _all.add(recorder)
 
 
-def every() -> "list[Tap]":
+def every() -> "list[Recorder]":
     """Return every tap that there is, closed and disabled ones too."""
     return list(_all)
 
 
-def add(tap: "Tap") -> None:
+def add(recorder: "Recorder") -> None:
     """Watch over `tap` until it is closed."""
     global _installed
-    _open.add(tap)
+    _open.add(recorder)
     if not _installed:
         _installed = True
         atexit.register(_at_exit)
@@ -71,25 +73,25 @@ def add(tap: "Tap") -> None:
         hook.put_in()
 
 
-def remove(tap: "Tap") -> None:
+def remove(recorder: "Recorder") -> None:
     """Forget a closed tap; with the last one the hooks are taken out."""
-    _open.discard(tap)
-    _finalized.difference_update([key for key in _finalized if key[0] is tap])
+    _open.discard(recorder)
+    _finalized.difference_update([key for key in _finalized if key[0] is recorder])
     if not _open:
         for hook in _HOOKS:
             hook.take_out()
 
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    for tap in list(_open):
-        guard.attempt(tap.end_run_uncaught, error)
+    for recorder in list(_open):
+        guard.attempt(recorder.end_run_uncaught, error)
     _EXCEPTION.previous(kind, error, trace)
 
 
 def _thread_hook(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None and not isinstance(args.exc_value, SystemExit):  # that ends a thread, quietly
-        for tap in list(_open):
-            guard.attempt(tap.thread_failed, args.exc_value)
+        for recorder in list(_open):
+            guard.attempt(recorder.thread_failed, args.exc_value)
     _THREAD.previous(args)
 
 
@@ -121,23 +123,27 @@ def _at_exit() -> None:
     error = None if interactive else getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     if not isinstance(error, BaseException) and is_failure(_leaving):
         error = _leaving
-    for tap in list(_open):
+    deadline = time.monotonic() + DRAIN
+    for recorder in list(_open):
         if isinstance(error, BaseException):
-            guard.attempt(tap.end_run_uncaught, error)
-        guard.attempt(tap.close)
+            guard.attempt(recorder.end_run_uncaught, error)
+        guard.attempt(recorder.finish)
+        guard.attempt(recorder.journal.begin_close, deadline)  # all at once: none takes time from another
+    for recorder in list(_open):
+        guard.attempt(recorder.close, max(0.0, deadline - time.monotonic()))
 
 
 def _after_fork() -> None:
-    for tap in list(_all):
-        guard.attempt(tap.after_fork)
+    for recorder in list(_all):
+        guard.attempt(recorder.after_fork)
 
 
-def before_multiprocessing_exit(tap: "Tap") -> None:
+def before_multiprocessing_exit(recorder: "Recorder") -> None:
     """Close `tap` also at the end of a `multiprocessing` child, which runs no `atexit` functions."""
     process = sys.modules.get("multiprocessing.process")
     util = sys.modules.get("multiprocessing.util")
     if process is not None and util is not None and process.parent_process() is not None:
-        key = (tap, os.getpid())
+        key = (recorder, os.getpid())
         if key not in _finalized:
             _finalized.add(key)
-            util.Finalize(None, guard.attempt, args=(tap.close,), exitpriority=1)
+            util.Finalize(None, guard.attempt, args=(recorder.close,), exitpriority=1)

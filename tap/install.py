@@ -13,20 +13,20 @@ from .clients import listeners
 from .transport import LIBRARIES, AsyncTransport, Before, SyncTransport
 
 if TYPE_CHECKING:
-    from .tap import Tap
+    from .recorder import Recorder
 
 _METHOD = "_transport_for_url"
 
 # Open taps that are installed, the latest last, and whether each records everything.
-_installed: dict["Tap", bool] = {}
+_installed: dict["Recorder", bool] = {}
 # Classes of clients whose method ours stands before: what stood there, and ours.
 _patched: dict[type, tuple[Any, Any]] = {}
 
 
-def add(tap: "Tap", everything: bool) -> None:
+def add(recorder: "Recorder", everything: bool) -> None:
     """Record what all clients send, those that exist already and those of a library that is imported later."""
-    _installed.pop(tap, None)
-    _installed[tap] = everything
+    _installed.pop(recorder, None)
+    _installed[recorder] = everything
     for name in LIBRARIES:
         if name in sys.modules:
             # Waits if another thread is in the middle of importing it; imports nothing else.
@@ -35,9 +35,9 @@ def add(tap: "Tap", everything: bool) -> None:
         sys.meta_path.insert(0, _watch)
 
 
-def remove(tap: "Tap") -> None:
+def remove(recorder: "Recorder") -> None:
     """Undo `add`; with the last tap everything is put back as it was."""
-    if _installed.pop(tap, None) is None or _installed:
+    if _installed.pop(recorder, None) is None or _installed:
         return
     if _watch in sys.meta_path:
         sys.meta_path.remove(_watch)
@@ -75,14 +75,14 @@ def _listening(client: Any, transport: Any, listening: Any) -> Any:
 
     A tap that this client is wrapped in records it anyway, and all of it.
     """
-    installed = [(tap, everything) for tap, everything in list(_installed.items()) if tap.recording]
-    done = {id(tap.journal) for tap in listeners(client, transport)}
-    for tap, _ in reversed(installed):
-        journal = id(tap.journal)
+    installed = [(recorder, everything) for recorder, everything in list(_installed.items()) if recorder.recording]
+    done = {id(recorder.journal) for recorder in listeners(client, transport)}
+    for recorder, _ in reversed(installed):
+        journal = id(recorder.journal)
         if journal not in done:
             done.add(journal)
             everything = any(wanted for other, wanted in installed if id(other.journal) == journal)
-            transport = listening(tap, transport, not everything)
+            transport = listening(recorder, transport, not everything)
     return transport
 
 

@@ -97,12 +97,16 @@ class Journal:
         marks = [feed.mark(deadline) for feed in self.feeds]
         return all(mark is None or mark.wait(max(0.0, deadline - time.monotonic())) for mark in marks)
 
+    def begin_close(self, deadline: float) -> None:
+        """Let the threads write what is queued, until `deadline`, and end."""
+        self.number(max(0.0, deadline - time.monotonic()))
+        for feed in self.feeds:
+            feed.begin_close(deadline)
+
     def close(self, timeout: float = DRAIN) -> None:
         """Write what is queued, for `timeout` seconds at most; count and report the rest. Closes the sinks."""
         deadline = time.monotonic() + timeout
-        self.number(timeout)
-        for feed in self.feeds:  # all at once: one that hangs takes no time from the others
-            feed.begin_close(deadline)
+        self.begin_close(deadline)  # all at once: one that hangs takes no time from the others
         for feed in self.feeds:
             feed.close(deadline)
 

@@ -17,7 +17,8 @@ from .prefilter import Prefilter
 _REPLACEMENT = REPLACEMENT.encode()
 
 Span = tuple[int, int]
-Redact = Callable[[bytes], bytes]
+Function = Callable[[bytes], bytes]
+Redact = Function | list[rules.Rule] | tuple[rules.Rule, ...]
 
 _DETECTORS: dict[str, Callable[[bytes], Iterable[Span]]] = {
     **shapes.DETECTORS,
@@ -105,7 +106,7 @@ def _replace(raw: bytes, spans: list[Span]) -> bytes:
 # --- a redaction of the agent's own ----------------------------------------------------------------------------
 
 
-def chosen(redact: Redact | list[rules.Rule] | tuple[rules.Rule, ...] | None) -> Redact | None:
+def chosen(redact: Redact | None) -> Function | None:
     """Return the redaction that `Tap(redact=…)` asks for. Raises TypeError or ValueError where it asks wrongly."""
     if redact is default or isinstance(redact, list | tuple):
         PREFILTER.load()
@@ -123,7 +124,7 @@ def chosen(redact: Redact | list[rules.Rule] | tuple[rules.Rule, ...] | None) ->
 _busy: ContextVar[bool] = ContextVar("agenttap_redacting", default=False)
 
 
-def checked(function: Redact, raw: bytes) -> bytes | None:
+def checked(function: Function, raw: bytes) -> bytes | None:
     """Return `function(raw)` if that is one JSON object on one line, else None. What it raises passes.
 
     What `function` itself records is redacted by `default`, or it would be asked about its own events without end.

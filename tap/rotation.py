@@ -8,7 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from . import guard
@@ -30,7 +30,7 @@ class Rotation:
     lasts from its first event; `keep` how many rotated files are kept, None for all.
     """
 
-    def __init__(self, path: str, max_bytes: int | None, every: float | None, keep: int | None) -> None:
+    def __init__(self, path: str, max_bytes: float | None, every: float | None, keep: int | None) -> None:
         self.max_bytes = max_bytes
         self.every = every
         self.keep = keep
@@ -94,11 +94,6 @@ class Rotation:
             for entry in entries:
                 if self._name.fullmatch(entry.name.removesuffix(".gz")):
                     yield entry.path
-
-
-def seconds(value: float | timedelta) -> float:
-    """Return a span of time in seconds."""
-    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def born(path: str, status: os.stat_result) -> float:

@@ -14,9 +14,20 @@ from .lock import Lock
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .tap import Tap
+    from .recorder import Recorder
 
 _LIBRARIES = ("anthropic", "openai", "httpx", "httpx2")
+
+
+_pid = os.getpid()  # which takes a system call
+
+
+def _after_fork() -> None:
+    global _pid
+    _pid = os.getpid()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Run:
@@ -28,7 +39,7 @@ class Run:
         self.name = name
         self.metadata = metadata
         self.parent_run_id = parent_run_id
-        self.pid = os.getpid()
+        self.pid = _pid
         self.started = time.perf_counter()
         self.seq = 0
         self.announced = False
@@ -36,6 +47,11 @@ class Run:
         self.ended = False
         self.failure: dict[str, Any] | None = None  # `error` and `exception` of what it ended with, or will
         self.lock = Lock()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this process's own, and not that of the one that it was forked from."""
+        return self.pid == _pid
 
     def opening(self, version: str) -> dict[str, Any]:
         """Return the payload of `run.started`."""
@@ -89,8 +105,8 @@ def is_failure(error: BaseException | None) -> bool:
 class Active:
     """A run while its `with` block lasts, and those around it."""
 
-    def __init__(self, tap: "Tap", run: Run, outer: "Active | None") -> None:
-        self.tap = tap
+    def __init__(self, recorder: "Recorder", run: Run, outer: "Active | None") -> None:
+        self.recorder = recorder
         self.run = run
         self.outer = outer
         self.left = False
@@ -99,11 +115,11 @@ class Active:
 _active: ContextVar[Active | None] = ContextVar("agenttap_run", default=None)
 
 
-def active(tap: "Tap") -> Run | None:
+def active(recorder: "Recorder") -> Run | None:
     """Return the innermost run of `tap` that this thread or task is in."""
     here = _active.get()
     # Of generators that take turns, one may end its run while the other's stands in the variable.
-    while here is not None and (here.left or here.tap is not tap):
+    while here is not None and (here.left or here.recorder is not recorder):
         here = here.outer
     return None if here is None else here.run
 
@@ -111,8 +127,8 @@ def active(tap: "Tap") -> Run | None:
 class RunBlock(Block):
     """What `tap.run()` returns: a context manager, also for `async with`, whose value is itself."""
 
-    def __init__(self, tap: "Tap", run_id: str | None, name: str | None, metadata: object) -> None:
-        self._tap = tap
+    def __init__(self, recorder: "Recorder", run_id: str | None, name: str | None, metadata: object) -> None:
+        self._recorder = recorder
         self._arguments = (run_id, name, metadata)
         self._run: Run | None = None
         self._token: Token[Active | None] | None = None
@@ -124,18 +140,18 @@ class RunBlock(Block):
         return None if self._run is None else self._run.run_id
 
     def __enter__(self) -> Self:
-        self._run = Run(*self._arguments, self._tap.parent_run_id())
-        self._active = Active(self._tap, self._run, _active.get())
+        self._run = Run(*self._arguments, self._recorder.parent_run_id())
+        self._active = Active(self._recorder, self._run, _active.get())
         self._token = _active.set(self._active)
-        guard.attempt(self._tap.announce, self._run)
+        guard.attempt(self._recorder.announce, self._run)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
         if self._run is not None:
-            run = self._tap.heir(self._run)
-            guard.attempt(self._tap.end_run, run, error if is_failure(error) else None)
+            run = self._recorder.heir(self._run)
+            guard.attempt(self._recorder.end_run, run, error if is_failure(error) else None)
         if self._active is not None and self._token is not None:
             self._active.left = True
             if _active.get() is self._active:

@@ -10,15 +10,15 @@ from .run import error_text, is_failure
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .tap import Tap
+    from .recorder import Recorder
 
-_active: ContextVar[tuple[tuple["Tap", str], ...]] = ContextVar("agenttap_steps", default=())
+_active: ContextVar[tuple[tuple["Recorder", str], ...]] = ContextVar("agenttap_steps", default=())
 
 
-def active(tap: "Tap") -> str | None:
+def active(recorder: "Recorder") -> str | None:
     """Return the id of the innermost step of `tap` that this thread or task is in."""
     for owner, step_id in reversed(_active.get()):
-        if owner is tap:
+        if owner is recorder:
             return step_id
     return None
 
@@ -26,9 +26,9 @@ def active(tap: "Tap") -> str | None:
 class StepBlock(Block):
     """What `tap.step()` returns: a context manager, also for `async with`, whose value is itself."""
 
-    def __init__(self, tap: "Tap", name: str, attributes: dict[str, Any]) -> None:
+    def __init__(self, recorder: "Recorder", name: str, attributes: dict[str, Any]) -> None:
         self.step_id = event.new_id("step")
-        self._tap = tap
+        self._recorder = recorder
         self._name = name
         self._attributes = attributes
         self._started = 0.0
@@ -36,7 +36,7 @@ class StepBlock(Block):
 
     def __enter__(self) -> Self:
         self._started = event.clock()
-        self._token = _active.set((*_active.get(), (self._tap, self.step_id)))
+        self._token = _active.set((*_active.get(), (self._recorder, self.step_id)))
         guard.attempt(self._put, "step.started", {})
         return self
 
@@ -53,4 +53,4 @@ class StepBlock(Block):
 
     def _put(self, type: str, more: dict[str, Any]) -> None:
         payload = {"name": self._name, "attributes": self._attributes, **more}
-        self._tap.put(self._tap.current_run(), type, payload, None, self.step_id)
+        self._recorder.put(self._recorder.current_run(), type, payload, None, self.step_id)

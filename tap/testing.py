@@ -29,8 +29,10 @@ from typing import Any
 from . import hooks
 from . import redact as redaction
 from .journal import DRAIN, Journal
+from .recorder import Recorder
+from .redact import Redact
 from .sink import CallbackSink
-from .tap import Redact, Tap, newcomers
+from .tap import Tap, newcomers
 
 _PATIENCE = 30.0  # seconds for a stream to be put together
 
@@ -127,11 +129,11 @@ def capture(
         undo.callback(Journal.close, journal, _PATIENCE)
         own = Tap(writer=lines.append, redact=redact, raw_streams=raw_streams)
 
-        def borrow(tap: Tap) -> None:
-            undo.callback(tap.lend(journal))
+        def borrow(recorder: Recorder) -> None:
+            undo.callback(recorder.lend(journal))
 
-        for tap in hooks.every():
-            borrow(tap)
+        for recorder in hooks.every():
+            borrow(recorder)
         newcomers.append(borrow)
         undo.callback(newcomers.remove, borrow)
         with own:

@@ -14,7 +14,7 @@ from .run import Run, is_failure
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .tap import Tap
+    from .recorder import Recorder
 
 MAX_OPEN = 10_000  # calls whose result never came; past it the oldest are forgotten
 MAX_MADE = 64  # open calls that one thread or task remembers as its own
@@ -88,16 +88,16 @@ class ToolBlock(Block):
     error, and goes on unchanged.
     """
 
-    def __init__(self, tap: "Tap", tool_name: str, args: object, call_id: str | None) -> None:
+    def __init__(self, recorder: "Recorder", tool_name: str, args: object, call_id: str | None) -> None:
         self.result: Any = None
         self.error: Any = None
         self.call_id = call_id
-        self._tap = tap
+        self._recorder = recorder
         self._tool_name = tool_name
         self._args = args
 
     def __enter__(self) -> Self:
-        self.call_id = self._tap.record_tool_call(self._tool_name, self._args, call_id=self.call_id)
+        self.call_id = self._recorder.record_tool_call(self._tool_name, self._args, self.call_id)
         self._args = None
         return self
 
@@ -105,16 +105,27 @@ class ToolBlock(Block):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
         told = error if is_failure(error) else self.error
-        self._tap.record_tool_result(self._tool_name, self.result, told, call_id=self.call_id)
+        self._recorder.record_tool_result(self._tool_name, self.result, told, self.call_id)
 
 
-def recorded(tap: "Tap", function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
+def decorated(recorder: "Recorder", function: Any, name: str | None) -> Any:
+    """Return what stands in the place of a decorated tool. Raises TypeError for what is no function."""
+    if isinstance(function, classmethod | staticmethod):
+        return type(function)(recorded(recorder, function.__func__, name))
+    if isinstance(function, property):
+        raise TypeError("@tap.tool goes below @property: it takes a function")
+    if not callable(function):
+        raise TypeError(f"@tap.tool takes a function; to give it a name, write @tap.tool(name={function!r})")
+    return recorded(recorder, function, name)
+
+
+def recorded(recorder: "Recorder", function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
     """Return `function` with its calls recorded; what it is (async, generator) stays so."""
     tool_name = name or getattr(function, "__name__", None) or type(function).__name__
     signature = guard.attempt(inspect.signature, function, quiet=True)
 
     def block(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ToolBlock:
-        return ToolBlock(tap, tool_name, guard.attempt(_named, signature, args, kwargs, quiet=True), None)
+        return ToolBlock(recorder, tool_name, guard.attempt(_named, signature, args, kwargs, quiet=True), None)
 
     if inspect.isasyncgenfunction(function):
 

@@ -15,7 +15,7 @@ from .exchange import Exchange, body_value, request_payload, result
 from .run import error_text
 
 if TYPE_CHECKING:
-    from .tap import Tap
+    from .recorder import Recorder
 
 LIBRARIES = ("httpx", "httpx2")
 TIMED = 64  # bytes that the time of a chunk counts for, with its place in a list
@@ -26,29 +26,31 @@ _TIMEOUT = {"TimeoutException", "TimeoutError"}
 class Flight:
     """One exchange while it happens, and the tap that records it."""
 
-    def __init__(self, tap: "Tap", request: Any, body: bytes | None, family: str, provider: str | None) -> None:
+    def __init__(
+        self, recorder: "Recorder", request: Any, body: bytes | None, family: str, provider: str | None
+    ) -> None:
         value = body_value(body) if body is not None else _streamed(request)
-        self._tap = tap
-        self._run = tap.current_run()
-        self._step_id = tap.current_step()
+        self._recorder = recorder
+        self._run = recorder.current_run()
+        self._step_id = recorder.current_step()
         self._call_id = event.new_id(family)
         self._held = 0
         self.exchange = Exchange(family, provider)
         payload = request_payload(self.exchange, request.method, str(request.url), request.headers, value)
-        tap.put(self._run, f"{family}.request", payload, self._call_id, self._step_id)
+        recorder.put(self._run, f"{family}.request", payload, self._call_id, self._step_id)
         self.exchange.started = event.clock()  # what recording took is no part of it
-        tap.in_flight[self._call_id] = self
+        recorder.in_flight[self._call_id] = self
 
     def answered(self, response: Any) -> bool:
         """Note the response's head; False if its body is here already, and the exchange over."""
         exchange = self.exchange
         exchange.status = response.status_code
         exchange.headers = dict(response.headers)
-        if self._tap.raw_streams and exchange.pieced:
+        if self._recorder.raw_streams and exchange.pieced:
             exchange.times = []
         content = getattr(response, "_content", None)
         if content is None:
-            self._tap.journal.start()  # the end may come in a finaliser, which must not start threads
+            self._recorder.journal.start()  # the end may come in a finaliser, which must not start threads
             return True
         exchange.decoded = True
         self.chunk(content)
@@ -64,10 +66,10 @@ class Flight:
         if exchange.first is None:
             exchange.first = now
         exchange.size += size
-        if exchange.kept < exchange.size - size or exchange.size > self._tap.max_event_bytes:
+        if exchange.kept < exchange.size - size or exchange.size > self._recorder.max_event_bytes:
             return  # what is kept is the beginning, without holes
         held = size if times is None else size + TIMED
-        if self._tap.journal.hold(held):
+        if self._recorder.journal.hold(held):
             self._held += held
             exchange.kept += size
             exchange.chunks.append(data)
@@ -79,19 +81,19 @@ class Flight:
 
         With a `failure` this may run in a finaliser, inside any code of this very thread: then it takes no locks.
         """
-        if self._tap.in_flight.pop(self._call_id, None) is None:
+        if self._recorder.in_flight.pop(self._call_id, None) is None:
             return
         exchange = self.exchange
         exchange.end(failure)
         if failure is not None or exchange.heavy:
-            self._tap.put_later(self._run, self._call_id, self._step_id, self._result, self._held)
+            self._recorder.put_later(self._run, self._call_id, self._step_id, self._result, self._held)
             return
         kind, payload = self._result()
-        self._tap.journal.release(self._held)
-        self._tap.put(self._run, kind, payload, self._call_id, self._step_id)
+        self._recorder.journal.release(self._held)
+        self._recorder.put(self._run, kind, payload, self._call_id, self._step_id)
 
     def _result(self) -> tuple[str, dict[str, Any]]:
-        done = result(self.exchange, self._tap.redact, self._tap.max_event_bytes)
+        done = result(self.exchange, self._recorder.redact, self._recorder.max_event_bytes)
         self.exchange.chunks = []
         return done
 
@@ -107,11 +109,11 @@ DROPPED = ("cancelled", "Dropped", "the client dropped the response before its e
 CLOSED = ("cancelled", "Closed", "the client closed the response before its end")
 
 
-def _depart(tap: "Tap", request: Any, sure: bool) -> Flight | None:
+def _depart(recorder: "Recorder", request: Any, sure: bool) -> Flight | None:
     """Return the exchange that begins with this request; None if it may be anybody's, and is not recorded."""
     body = _request_body(request)
     family, provider = classify(request.method, request.url.path, body, sure=sure)
-    return None if sure and family != "model" else Flight(tap, request, body, family, provider)
+    return None if sure and family != "model" else Flight(recorder, request, body, family, provider)
 
 
 def _request_body(request: Any) -> bytes | None:
@@ -155,13 +157,13 @@ class SyncTransport(Before):
     If it must be `sure`, it records only what is known to go to a generation endpoint.
     """
 
-    def __init__(self, tap: "Tap", inner: Any, sure: bool = False) -> None:
-        self._tap = tap
+    def __init__(self, recorder: "Recorder", inner: Any, sure: bool = False) -> None:
+        self._recorder = recorder
         self._inner = inner
         self._sure = sure
 
     def handle_request(self, request: Any) -> Any:
-        flight = guard.attempt(_depart, self._tap, request, self._sure) if self._tap.recording else None
+        flight = guard.attempt(_depart, self._recorder, request, self._sure) if self._recorder.recording else None
         if flight is None:
             return self._inner.handle_request(request)
         try:
@@ -183,13 +185,13 @@ class SyncTransport(Before):
 class AsyncTransport(Before):
     """The same for an async client."""
 
-    def __init__(self, tap: "Tap", inner: Any, sure: bool = False) -> None:
-        self._tap = tap
+    def __init__(self, recorder: "Recorder", inner: Any, sure: bool = False) -> None:
+        self._recorder = recorder
         self._inner = inner
         self._sure = sure
 
     async def handle_async_request(self, request: Any) -> Any:
-        flight = guard.attempt(_depart, self._tap, request, self._sure) if self._tap.recording else None
+        flight = guard.attempt(_depart, self._recorder, request, self._sure) if self._recorder.recording else None
         if flight is None:
             return await self._inner.handle_async_request(request)
         try:

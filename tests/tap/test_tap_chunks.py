@@ -186,7 +186,10 @@ def test_what_cannot_be_decompressed_has_no_chunks() -> None:
 def test_memory_is_bound(server: Server, client: anthropic.Anthropic, tap: Tap, trace: Trace) -> None:
     """Times count as well, and chunks without room are left out at the end, both in the list and in the body."""
     asked: list[int] = []
-    tap.journal.hold, hold = (lambda size: not asked.append(size) and len(asked) < 3), tap.journal.hold  # type: ignore[method-assign, func-returns-value]
+    tap.recorder.journal.hold, hold = (
+        (lambda size: not asked.append(size) and len(asked) < 3),
+        tap.recorder.journal.hold,
+    )  # type: ignore[method-assign, func-returns-value]
     gates = [threading.Event() for _ in STREAM]
     server.replies.append(stream(*(step for pair in zip(STREAM, gates, strict=True) for step in pair)))
     with client.messages.create(**ASK, stream=True) as events:
@@ -195,7 +198,7 @@ def test_memory_is_bound(server: Server, client: anthropic.Anthropic, tap: Tap, 
         for number, _ in enumerate(events):
             for gate in gates[: number + 4]:
                 gate.set()
-    tap.journal.hold = hold  # type: ignore[method-assign]
+    tap.recorder.journal.hold = hold  # type: ignore[method-assign]
     assert tap.flush()
     payload = trace.one("model.response")
     kept = payload["chunks"]

@@ -35,7 +35,7 @@ def test_a_tap_changes_nothing_and_records_all(name: str, way: Way, tap: Tap, tr
     assert agent.seen == bare.seen
     assert sent(agent) == sent(bare)
     assert tap.flush()
-    assert not tap.in_flight
+    assert not tap.recorder.in_flight
     check(calls, trace, agent)
 
 

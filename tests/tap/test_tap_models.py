@@ -374,7 +374,7 @@ def test_a_stream_that_there_was_no_room_for(
 ) -> None:
     server.replies.append(stream(*STREAM))
     with monkeypatch.context() as patch, tap.wrap(client).messages.stream(**ASK) as streamed:
-        patch.setattr(tap.journal, "hold", lambda size: False)
+        patch.setattr(tap.recorder.journal, "hold", lambda size: False)
         assert streamed.get_final_text() == "Hello there"
     assert tap.flush()
     payload = trace.one("model.response")
@@ -394,7 +394,7 @@ def test_a_response_that_nobody_reads_or_closes(
     gate.set()
     assert tap.flush()
     assert trace.one("model.error")["error"]["type"] == "Dropped"
-    assert not tap.in_flight
+    assert not tap.recorder.in_flight
 
 
 def test_an_async_stream_left_early(server: Server, tap: Tap, trace: Trace) -> None:
@@ -453,11 +453,11 @@ def test_a_stream_collected_in_the_middle_of_a_write(
     server.replies.append(stream(*STREAM[:4], gate))
     events = iter(tap.wrap(client).messages.create(**ASK, stream=True))
     next(events)
-    (flight,) = tap.in_flight.values()
+    (flight,) = tap.recorder.in_flight.values()
     done = threading.Event()
 
     def collect() -> None:
-        with tap.journal._lock, tap.journal._counting, tap.journal.feeds[0]._lock:
+        with tap.recorder.journal._lock, tap.recorder.journal._counting, tap.recorder.journal.feeds[0]._lock:
             flight.end(("cancelled", "GeneratorExit", "collected"))
         done.set()
 

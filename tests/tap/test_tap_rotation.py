@@ -49,7 +49,7 @@ def test_by_size(tmp_path: Path) -> None:
     with Tap(tmp_path / "run.jsonl", rotate_bytes=10_000) as tap:
         for n in range(100):
             tap.record("note", n=n, text="x" * 1000)
-        assert tap.journal.feeds[0].queued_bytes == 0  # nothing of this needs the thread
+        assert tap.recorder.journal.feeds[0].queued_bytes == 0  # nothing of this needs the thread
     settle()
     assert [event["seq"] for event in everything(tmp_path)] == list(range(102))
     files = rotated(tmp_path)

@@ -382,7 +382,7 @@ import os, threading
 tap.record('note')
 held, done = threading.Event(), threading.Event()
 def hold():
-    with tap.journal._lock, tap.journal._counting, tap.journal.feeds[0]._lock:
+    with tap.recorder.journal._lock, tap.recorder.journal._counting, tap.recorder.journal.feeds[0]._lock:
         held.set(); done.wait(20)
 threading.Thread(target=hold).start()
 held.wait(20)

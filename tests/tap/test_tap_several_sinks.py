@@ -80,8 +80,8 @@ def test_a_sink_that_hangs_holds_up_no_other(trace: Trace) -> None:
     for n in range(100):  # more than the queue of the one that hangs has room for
         tap.record("note", n=n, text="x" * 1000)
         assert trace.events()[-1]["payload"]["n"] == n
-    assert tap.journal.hold(90_000)  # nor is there less room for streams
-    tap.journal.release(90_000)
+    assert tap.recorder.journal.hold(90_000)  # nor is there less room for streams
+    tap.recorder.journal.release(90_000)
     gate.set()
     assert tap.flush(20)
     tap.close()
@@ -131,9 +131,9 @@ def test_a_stream_is_put_together_once(tmp_path: Path) -> None:
         return write
 
     with Tap(sinks=[writer(into) for into in lines]) as tap:
-        tap.journal.start()
+        tap.recorder.journal.start()
         tap.record("first")
-        tap.put_later(tap.current_run(), "call", None, later, 0)
+        tap.recorder.put_later(tap.recorder.current_run(), "call", None, later, 0)
     assert len(made) == 1
     assert [[event["type"] for event in parsed(each)] for each in lines] == [
         ["run.started", "first", "late", "run.ended"]
@@ -154,14 +154,16 @@ def test_what_is_no_sink() -> None:
 def test_an_event_behind_a_short_stream_is_there_when_the_call_returns(trace: Trace) -> None:
     """What a tool dies in comes right after the stream that asked for it."""
     tap = Tap(trace.path)
-    feed = tap.journal.feeds[0]
+    feed = tap.recorder.journal.feeds[0]
     tap.record("first")
     feed.start = lambda: True  # type: ignore[method-assign]  # no thread takes part
-    assert tap.journal.hold(130_000)
-    tap.put_later(tap.current_run(), "call", None, lambda: ("late", {}), 60_000)
+    assert tap.recorder.journal.hold(130_000)
+    tap.recorder.put_later(tap.recorder.current_run(), "call", None, lambda: ("late", {}), 60_000)
     tap.record_tool_call("dangerous")
     assert trace.types() == ["run.started", "first", "late", "tool.called"]
-    tap.put_later(tap.current_run(), "call", None, lambda: ("long", {}), 70_000)  # takes too long to make
+    tap.recorder.put_later(
+        tap.recorder.current_run(), "call", None, lambda: ("long", {}), 70_000
+    )  # takes too long to make
     tap.record("behind")
     assert trace.types()[-1] == "tool.called"
     del feed.start

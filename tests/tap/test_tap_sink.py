@@ -183,14 +183,14 @@ import os
 from agenttap import Tap
 tap = Tap({str(trace.path)!r})
 tap.record("one")
-number = tap.journal.feeds[0].sink._fd
+number = tap.recorder.journal.feeds[0].sink._fd
 os.closerange(3, 64)
 if {reused}:
     own = os.open({str(own)!r}, os.O_RDWR | os.O_CREAT)
     os.dup2(own, number)
 tap.record("two")
 if {reused}:
-    os.dup2(own, tap.journal.feeds[0].sink._fd)
+    os.dup2(own, tap.recorder.journal.feeds[0].sink._fd)
 tap.close()
 if {reused}:
     os.fstat(number), os.fstat(own)
@@ -497,7 +497,7 @@ def test_closing_while_others_record(trace: Trace) -> None:
 
         def work(tap: Tap = tap, stop: threading.Event = stop) -> None:
             while not stop.is_set():
-                tap.journal.put(note(tap._default))
+                tap.recorder.journal.put(note(tap._default))
 
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
@@ -506,7 +506,7 @@ def test_closing_while_others_record(trace: Trace) -> None:
         stop.set()
         for thread in threads:
             thread.join()
-        output = tap.journal.feeds[0].sink
+        output = tap.recorder.journal.feeds[0].sink
         assert isinstance(output, FileSink)
         assert output._fd == -1
         assert tap.stats()["queued_bytes"] == 0
@@ -557,8 +557,8 @@ def test_an_exception_in_the_middle_of_a_write(
     tap.record("note", n=0)
     run, real = tap._default, os.write
     if queued:
-        monkeypatch.setattr(tap.journal.feeds[0], "start", lambda: True)  # no thread takes part
-        queue(tap.journal, note(run, n=1))
+        monkeypatch.setattr(tap.recorder.journal.feeds[0], "start", lambda: True)  # no thread takes part
+        queue(tap.recorder.journal, note(run, n=1))
 
     def write(fd: int, data: bytes) -> int:
         if bytes_first:

@@ -223,7 +223,7 @@ def test_a_stream_that_is_still_coming(server: Server, path: Path) -> None:
         gate.set()
         assert [event.type for event in events][-1] == "message_stop"
         assert captured.errors[0].error["kind"] == "cancelled"
-        assert not tap.in_flight
+        assert not tap.recorder.in_flight
 
 
 def test_nothing_stays_behind(server: Server, path: Path) -> None:
@@ -236,10 +236,10 @@ def test_nothing_stays_behind(server: Server, path: Path) -> None:
         raise KeyboardInterrupt
 
     tap = Tap(path)
-    before = state(), tap.journal, tap.disabled
+    before = state(), tap.recorder.journal, tap.recorder.disabled
     with pytest.raises(KeyboardInterrupt), capture(), a_client(server) as client:
         interrupted(client)
-    assert (state(), tap.journal, tap.disabled) == before
+    assert (state(), tap.recorder.journal, tap.recorder.disabled) == before
     tap.close()
 
 

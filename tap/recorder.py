@@ -1,0 +1,324 @@
+"""Recorder: what stands behind a tap. It knows the runs, makes events, and hands them to the journal, redacted."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import event, guard, hooks, install, settings, step
+from . import redact as redaction
+from .backlog import Record
+from .journal import DRAIN, Journal
+from .jsonable import dumps
+from .lock import holding
+from .run import Run, active, told
+from .tools import Call, Calls
+from .transport import Flight
+
+Work = Callable[[], tuple[str, dict[str, Any]]]
+
+_STILL_IN_FLIGHT = ("cancelled", "Closed", "the tap was closed while the response was still coming")
+_BEGINNINGS = {"step.started", "model.request", "http.request", "tool.called"}
+_LOCK_WAIT = 0.05  # seconds for another thread to write the run's start
+_HEAD = 200  # bytes that a head takes, about
+_SMALL = 4096  # bytes; what is kept of a payload that is too large
+
+
+class Recorder:
+    """Records events of the runs of one tap. What a method's description does not exclude, it may raise."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        default: Run,
+        *,
+        disabled: bool,
+        redact: redaction.Function | None,
+        max_event_bytes: int,
+        raw_streams: bool,
+    ) -> None:
+        self.journal = journal
+        self.disabled = disabled
+        self.closed = False
+        self.redact = redact
+        self.max_event_bytes = max_event_bytes
+        self.raw_streams = raw_streams
+        self.in_flight: dict[str, Flight] = {}  # by call_id
+        self.subclasses: dict[Any, type] = {}  # made by clients.py, which keeps them here
+        self._default = default
+        self._heirs: dict[str, Run] = {}  # in a forked child: by run_id of the parent's run, the child's own
+        self._ancestors: dict[str, str] = {}  # the same for the process that this one was forked from, by run_id
+        self._calls = Calls()
+
+    # --- what an agent records; none of this raises --------------------------------------------------------------
+
+    def record(self, type: str, payload: dict[str, Any]) -> None:
+        """Record an event of any type."""
+        guard.attempt(self._record, type, payload)
+
+    def record_tool_call(self, tool_name: str, args: object, call_id: str | None) -> str:
+        """Record that a tool is about to run; return the call's id."""
+        own = guard.text(call_id) if call_id is not None else event.new_id("call")
+        guard.attempt(self._tool_called, tool_name, args, own)
+        return own
+
+    def record_tool_result(self, tool_name: str, result: object, error: object, call_id: str | None) -> None:
+        """Record how a call ended."""
+        guard.attempt(self._tool_result, tool_name, result, error, call_id)
+
+    def close(self, timeout: float = DRAIN) -> None:
+        """End the default run and write what is left, for `timeout` seconds at most."""
+        if self.closed:
+            return
+        guard.attempt(self._close, timeout)
+        self.closed = True
+        guard.attempt(install.remove, self)
+        guard.attempt(hooks.remove, self)
+
+    def finish(self) -> None:
+        """Record the end of the default run, and of what is in flight. May raise."""
+        for flight in list(self.in_flight.values()):
+            guard.attempt(flight.end, _STILL_IN_FLIGHT)
+        self.end_run(self._base(), None)
+
+    # --- runs ----------------------------------------------------------------------------------------------------
+
+    @property
+    def recording(self) -> bool:
+        """Whether what is put is written."""
+        return not (self.closed or self.disabled)
+
+    def parent_run_id(self) -> str | None:
+        """Return what a new run names as its parent: the run around it, if there is one in this thread or task."""
+        around = active(self)
+        return self.heir(around).run_id if around is not None else settings.parent_run_id()
+
+    def heir(self, run: Run) -> Run:
+        """Return `run`, or in a forked child the run that stands for it there."""
+        if run.is_here:
+            return run
+        own = self._heirs.get(run.run_id)
+        if own is None:
+            parent = self._ancestors.get(run.run_id, run.run_id)
+            own = self._heirs.setdefault(run.run_id, Run(None, run.name, run.metadata, parent))
+        return own
+
+    def announce(self, run: Run) -> None:
+        """Write `run.started`, unless that is done."""
+        if run.announced or self.disabled or self.closed:
+            return
+        from . import __version__
+
+        # Made before the lock is taken: what the agent gave as metadata may be slow to show, or record something.
+        me = threading.get_ident()
+        if me in run.announcing:
+            return
+        run.announcing.add(me)
+        try:
+            opening = self._record_of(run, "run.started", run.opening(__version__))
+        finally:
+            run.announcing.discard(me)
+        holding(run.lock, _LOCK_WAIT, self._open, run, opening, default=None)
+
+    def end_run(self, run: Run, error: BaseException | None) -> None:
+        """Write `run.ended`, once, if `run.started` was written. `run` must be this process's own."""
+        if run.ended or not run.announced:
+            return
+        run.ended = True
+        run.failure = told(error) if error else run.failure
+        self.put(run, "run.ended", run.closing(), counts=True)
+
+    def end_run_uncaught(self, error: BaseException) -> None:
+        """End the default run with an exception that nobody caught."""
+        run = self._base()
+        self.announce(run)
+        self.end_run(run, error)
+
+    def thread_failed(self, error: BaseException) -> None:
+        """Note that a thread died of an exception: the default run did not go well, though it goes on."""
+        run = self._base()
+        run.failure = run.failure or told(error)
+
+    def lend(self, journal: Journal) -> Callable[[], None]:
+        """Write to another journal, as a run of its own and even when disabled; return what undoes that."""
+        own, disabled, default, closed = self.journal, self.disabled, self._default, self.closed
+        before = set(self.in_flight)
+        self.journal, self.disabled = journal, False
+        self._default = Run(default.given_id, default.name, default.metadata, default.parent_run_id)
+
+        def take_back() -> None:
+            for call_id, flight in list(self.in_flight.items()):
+                if call_id not in before:
+                    guard.attempt(flight.end, _STILL_IN_FLIGHT)
+            self.journal, self.disabled, self._default = own, disabled, default
+            if self.closed and not closed:
+                guard.attempt(own.close)
+
+        return take_back
+
+    def after_fork(self) -> None:
+        """Become the tap of a forked child: nothing of its parent's is written here."""
+        self.journal.reset()
+        self._calls.reset()
+        self.in_flight = {}
+        self._ancestors |= {run_id: own.run_id for run_id, own in self._heirs.items() if own.announced}
+        self._heirs = {}
+        if not self._default.announced:
+            # The parent had not begun: this run is as much the child's as the parent's.
+            self._default = Run(None, self._default.name, self._default.metadata, self._default.parent_run_id)
+
+    def current_run(self) -> Run:
+        """Return the run that this thread or task is in."""
+        return self.heir(active(self) or self._default)
+
+    def current_step(self) -> str | None:
+        """Return the id of the step that this thread or task is in."""
+        return step.active(self)
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def put(
+        self,
+        run: Run,
+        type: str,
+        payload: dict[str, Any],
+        call_id: str | None = None,
+        step_id: str | None = None,
+        *,
+        counts: bool = False,
+    ) -> None:
+        """Record one event."""
+        if (self.disabled or self.closed) and self._off():
+            return
+        if not run.announced:
+            self.announce(run)
+        if type in _BEGINNINGS:
+            hooks.goes_on()
+        self.journal.put(self._record_of(run, type, payload, call_id, step_id, counts))
+
+    def put_later(
+        self,
+        run: Run,
+        call_id: str,
+        step_id: str | None,
+        work: Work,
+        size: int,
+    ) -> None:
+        """Record an event whose type and payload `work` makes on the writer thread. Takes no locks.
+
+        `size` is what was counted with `journal.hold` for it.
+        """
+
+        def later() -> tuple[str, bytes]:
+            type, payload = work()
+            return type, self._redacted(self._dumps(payload))
+
+        if not self.closed:
+            self.journal.put_from_finaliser(
+                Record(run, "", call_id, step_id, b"", size, later=later, timestamp=event.now(), held=size)
+            )
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _record_of(
+        self,
+        run: Run,
+        type: str,
+        payload: dict[str, Any],
+        call_id: str | None = None,
+        step_id: str | None = None,
+        counts: bool = False,
+    ) -> Record:
+        safe_type = event.safe_type(type)
+        safe_id = None if call_id is None else event.safe(call_id)
+        given = run.given_id if type == "run.started" and run.given_id not in (None, run.run_id) else None
+        if safe_type != type or safe_id != call_id or given is not None:
+            original = {
+                name: value
+                for name, value, written in (
+                    ("type", type, safe_type),
+                    ("call_id", call_id, safe_id),
+                    ("run_id", given, None),
+                )
+                if value != written
+            }
+            payload = payload | {"original": original}
+        raw = self._dumps(payload)
+        size = len(raw) + _HEAD
+        if self.redact is redaction.default and not self.journal.direct:
+            # The threads write all of it: let them do this too. What is the agent's own runs right here.
+            return Record(
+                run,
+                safe_type,
+                safe_id,
+                step_id,
+                b"",
+                size,
+                counts=counts,
+                later=lambda: (safe_type, self._redacted(raw)),
+            )
+        return Record(run, safe_type, safe_id, step_id, self._redacted(raw), size, counts=counts)
+
+    def _open(self, run: Run, opening: Record) -> None:
+        if not run.announced:
+            self.journal.put(opening)
+            run.announced = True
+            hooks.before_multiprocessing_exit(self)
+
+    def _base(self) -> Run:
+        return self.heir(self._default)
+
+    def _dumps(self, payload: dict[str, Any]) -> bytes:
+        raw = dumps(payload)
+        if len(raw) > self.max_event_bytes:
+            kept = {key: value for key, value in payload.items() if len(dumps(value)) <= _SMALL}
+            raw = dumps(kept | {"truncated": True, "bytes": len(raw)})
+        return raw
+
+    def _redacted(self, raw: bytes) -> bytes:
+        if self.redact is None:
+            return raw
+        redacted: bytes | None = guard.attempt(redaction.checked, self.redact, raw)
+        # What could not be looked through is not written.
+        return redacted if redacted is not None else dumps({"left_out": "redaction failed", "bytes": len(raw)})
+
+    def _off(self) -> bool:
+        if self.disabled:
+            return True
+        if self.closed:
+            guard.tell(f"closed {id(self)}", "the tap is closed: events are no longer recorded")
+        return self.closed
+
+    def _close(self, timeout: float) -> None:
+        self.finish()
+        self.journal.close(timeout)
+
+    def _record(self, type: str, payload: dict[str, Any]) -> None:
+        self.put(self.current_run(), type, payload, None, self.current_step())
+
+    def _tool_called(self, tool_name: str, args: object, call_id: str) -> None:
+        if self._off():
+            return
+        run = self.current_run()
+        call = Call(tool_name, call_id, run)
+        self._calls.add(call)
+        self.put(run, "tool.called", {"tool_name": tool_name, "args": args}, call_id, self.current_step())
+        call.started = time.perf_counter()  # what recording took is no part of it
+
+    def _tool_result(self, tool_name: str, result: object, error: object, call_id: str | None) -> None:
+        call_id = None if call_id is None else guard.text(call_id)
+        call = self._calls.take(tool_name, call_id)
+        # Not isinstance alone, which asks an object of the agent's for its `__class__`.
+        raised = error if issubclass(type(error), BaseException) and isinstance(error, BaseException) else None
+        payload = {
+            "tool_name": tool_name,
+            "result": result,
+            **(
+                told(raised)
+                if raised
+                else {"error": None if error is None else guard.text(error), "exception": None}
+            ),
+            "duration_ms": round((time.perf_counter() - call.started) * 1000, 3) if call else None,
+        }
+        run = self.heir(call.run) if call else self.current_run()
+        self.put(run, "tool.result", payload, call.call_id if call else call_id, self.current_step())
