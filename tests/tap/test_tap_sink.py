@@ -497,7 +497,7 @@ def test_closing_while_others_record(trace: Trace) -> None:
 
         def work(tap: Tap = tap, stop: threading.Event = stop) -> None:
             while not stop.is_set():
-                tap.recorder.journal.put(note(tap._default))
+                tap.recorder.journal.put(note(tap.recorder._default))
 
         threads = [threading.Thread(target=work) for _ in range(4)]
         for thread in threads:
@@ -555,7 +555,7 @@ def test_an_exception_in_the_middle_of_a_write(
 ) -> None:
     """Whether the line is there decides whether it is written again."""
     tap.record("note", n=0)
-    run, real = tap._default, os.write
+    run, real = tap.recorder._default, os.write
     if queued:
         monkeypatch.setattr(tap.recorder.journal.feeds[0], "start", lambda: True)  # no thread takes part
         queue(tap.recorder.journal, note(run, n=1))

@@ -132,8 +132,8 @@ def test_a_tap_made_inside(server: Server, path: Path) -> None:
     assert types(captured) == [*CALL, "http.request", "http.response", "own", *CALL]
     installed.record("after")
     installed.close()
-    assert path.exists() is (not installed.disabled)
-    with pytest.raises(ValueError, match="nowhere to write") if not installed.disabled else capture():
+    assert path.exists() is (not installed.recorder.disabled)
+    with pytest.raises(ValueError, match="nowhere to write") if not installed.recorder.disabled else capture():
         Tap()
 
 

@@ -261,7 +261,7 @@ def test_open_calls_are_not_kept_for_ever(tap: Tap, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("agenttap.tools.MAX_MADE", 4)
     for _ in range(25):
         tap.record_tool_call("a")
-    assert len(tap._calls._open) <= 10
+    assert len(tap.recorder._calls._open) <= 10
     assert len(tools._made.get()) <= 4
 
 
