@@ -5,6 +5,7 @@ Where an SDK drops something, the tap keeps it: the tests named so say what.
 
 import json
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, get_args
 
@@ -318,7 +319,10 @@ MESSAGES: dict[str, list[dict[str, Any]]] = {
     ),
     "null takes nothing back": message(
         SAID,
-        begun={"container": {"id": "container_1", "expires_at": "2026-05-24T03:17:04Z"}},
+        begun={
+            "container": {"id": "container_1", "expires_at": "2026-05-24T03:17:04Z"},
+            "context_management": {"applied_edits": []},
+        },
         end={
             "delta": {"stop_reason": "end_turn", "stop_sequence": None, "container": None},
             "context_management": None,
@@ -398,9 +402,9 @@ FORMS: dict[str, Callable[[list[dict[str, Any]]], bytes]] = {
 
 @pytest.mark.parametrize("name", FORMS)
 def test_forms_of_a_stream(api: Api, name: str) -> None:
-    final, payload = api.message(FORMS[name](message(SAID)))
-    assert payload["body"] == MESSAGE
-    assert bare(final) == bare(MESSAGE)
+    final, payload = api.message(FORMS[name](message(block(TEXT, *deltas("text_delta", "Grüße", "\u2028!")))))
+    assert payload["body"] == {**MESSAGE, "content": [{"type": "text", "text": "Grüße\u2028!"}]}
+    assert bare(payload["body"]) == bare(final)
     assert (payload["complete"], "other_events" in payload) == (True, False)
 
 
@@ -425,7 +429,7 @@ def test_arguments_that_are_no_json() -> None:
 
 
 def test_numbers_keep_their_digits() -> None:
-    """The SDK makes floats of them."""
+    """The SDK parses them."""
     digits = block(called(), *deltas("input_json_delta", '{"n": 12345678901234567890123,\n"x": 1.10}'))
     assert b'{"n": 12345678901234567890123, "x": 1.10}' in dumps(assemble(joined(message(digits))).body)
 
@@ -472,7 +476,7 @@ def test_events_that_have_no_place_are_kept() -> None:
 
 
 def test_unknown_keys_are_kept(api: Api) -> None:
-    """The SDK drops them from the last event, and what is in an event that has no name."""
+    """The SDK drops them from the last event but one."""
     end = {
         "delta": {**STREAM[-2]["delta"], "mood": "fine"},
         "usage": {"output_tokens": 5, "dream_tokens": 3},
@@ -680,6 +684,23 @@ def test_a_first_chunk_with_only_filter_results(api: Api) -> None:
     assert bare(final) == bare(HELLO_WHOLE)
 
 
+@pytest.mark.skipif("moderation" not in ChatCompletionChunk.model_fields, reason="the SDK does not know it")
+def test_moderation_in_the_last_chunk(api: Api) -> None:
+    judged = {"input": {"type": "error", "code": "c", "message": "m"}, "output": {"type": "error", "code": "c"}}
+    final, payload = api.completion(b"".join(map(data, [*HELLO, {**USED, "moderation": judged}])) + DONE)
+    assert payload["body"] == {**HELLO_WHOLE, "moderation": judged}
+    assert bare(payload["body"]) == bare(final)
+
+
+def test_log_probabilities_of_a_choice_that_begins_late() -> None:
+    """The SDK has the first of them twice."""
+    told = [
+        chunk({"content": str(n)}, index=n, choice={"logprobs": {"content": [token(str(n))]}}) for n in range(2)
+    ]
+    first, second = assemble(b"".join(map(data, told))).body["choices"]
+    assert (first["logprobs"], second["logprobs"]) == ({"content": [token("0")]}, {"content": [token("1")]})
+
+
 def test_what_the_sdk_joins_that_is_told_again(api: Api) -> None:
     """The SDK takes an id, a role and a name for parts of one, and adds numbers up."""
     again = chunk({"role": "assistant", "audio": {"expires_at": 17}, **call(0, "1", "call_1", "f")})
@@ -699,7 +720,7 @@ needs_responses = pytest.mark.skipif(not hasattr(openai.OpenAI, "responses"), re
 
 
 def item(whole: dict[str, Any], begun: dict[str, Any], *events: dict[str, Any], **cut: Any) -> dict[str, Any]:
-    """An output item: what it comes to, how it begins, its events, and what is not there yet before the last."""
+    """An output item: what it comes to, its events from how it begins, and what it is before the last of them."""
     whole = {"id": "item_1", **whole}
     of = {"item_id": "item_1", "output_index": 0}
     return {
@@ -709,7 +730,7 @@ def item(whole: dict[str, Any], begun: dict[str, Any], *events: dict[str, Any], 
             *({**one, **of} for one in events),
             event("output_item.done", output_index=0, item=whole),
         ],
-        "cut": {key: value for key, value in {**whole, **begun, **cut}.items() if value is not ...},
+        "cut": {**whole, **begun, **cut},
     }
 
 
@@ -988,6 +1009,16 @@ def test_items_of_a_response_that_is_cut_off(name: str) -> None:
     assert done.body["output"] == [ITEMS[name]["cut"]]
 
 
+def test_items_that_take_turns() -> None:
+    rounds = zip_longest(
+        *([{**one, "output_index": n} for one in item["events"]] for n, item in enumerate(ITEMS.values()))
+    )
+    events = [one for round in rounds for one in round if one is not None]
+    done = assemble(joined(responded(events)[:-1]))
+    assert done.body["output"] == [item["whole"] for item in ITEMS.values()]
+    assert done.other == []
+
+
 @needs_responses
 @pytest.mark.parametrize("kind", ["completed", "incomplete", "failed"])
 def test_a_last_event_without_the_output(api: Api, kind: str) -> None:
@@ -1039,6 +1070,20 @@ def test_an_item_that_is_null() -> None:
     last = event("output_item.done", output_index=1, item=whole)
     done = assemble(joined([event("created", response=RESPONSE), empty, last]))
     assert (done.body["output"], done.other) == ([whole], [empty])
+
+
+def test_output_that_is_told_before_the_end() -> None:
+    """What comes of an item counts, not how a response had it before."""
+    begun = event("in_progress", response={**RESPONSE, "output": [{"type": "reasoning", "id": "item_1"}]})
+    events = [event("created", response=RESPONSE), begun, *ITEMS["reasoning"]["events"]]
+    assert together(events)["output"] == [ITEMS["reasoning"]["whole"]]
+
+
+def test_a_command_that_ends_without_its_text() -> None:
+    of = {"output_index": 0, "command_index": 0}
+    events = [event("shell_call_command.delta", delta="ls", **of), event("shell_call_command.done", **of)]
+    done = assemble(joined([event("created", response=RESPONSE), *events]))
+    assert (done.body["output"], done.other) == ([{"action": {"commands": ["ls"]}}], events[1:])
 
 
 def test_annotations_in_place_of_something_else() -> None:
