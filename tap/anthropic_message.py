@@ -3,6 +3,7 @@
 from typing import Any
 
 from .jsonable import raw_json
+from .pieces import Pieces
 
 
 class Message:
@@ -16,7 +17,10 @@ class Message:
     def take(self, kind: str, event: dict[str, Any]) -> bool:
         """Work one event in; False if it is none of a message's."""
         if kind == "message_start" and isinstance(event.get("message"), dict):
-            self.message, self.blocks = dict(event["message"]), {}
+            self.message = dict(event["message"])
+            content = self.message.get("content")
+            told = enumerate(content if isinstance(content, list) else [])
+            self.blocks = {index: _Block(dict(block)) for index, block in told if isinstance(block, dict)}
             return True
         if kind == "message_stop":
             self.complete = True
@@ -65,39 +69,33 @@ class _Block:
 
     def __init__(self, block: dict[str, Any]) -> None:
         self.block = block
-        self.pieces: dict[str, list[str]] = {}
+        self.pieces = Pieces()
         self.input: list[str] = []
 
     def take(self, delta: dict[str, Any]) -> bool:
         match delta:
             case {"type": "text_delta", "text": str(text)}:
-                self._add("text", text)
+                self.pieces.add(self.block, "text", text)
             case {"type": "thinking_delta", "thinking": str(text)}:
-                self._add("thinking", text)
+                self.pieces.add(self.block, "thinking", text)
             case {"type": "compaction_delta", **rest}:
                 if isinstance(rest.get("content"), str):
-                    self._add("content", rest["content"])
+                    self.pieces.add(self.block, "content", rest["content"])
                 self.block |= {k: v for k, v in rest.items() if k != "content" and v is not None}
             case {"type": "signature_delta", "signature": signature}:
                 self.block["signature"] = signature
             case {"type": "input_json_delta", "partial_json": str(text)}:
                 self.input.append(text)
             case {"type": "citations_delta", "citation": citation}:
-                self.block["citations"] = [*(self.block.get("citations") or []), citation]
+                if not isinstance(self.block.get("citations"), list):
+                    self.block["citations"] = []
+                self.block["citations"].append(citation)
             case _:
                 return False
         return True
 
-    def _add(self, key: str, text: str) -> None:
-        if key not in self.pieces:
-            before = self.block.get(key)
-            self.pieces[key] = [before] if isinstance(before, str) else []
-            self.block[key] = None  # keeps the key's place
-        self.pieces[key].append(text)
-
     def done(self) -> dict[str, Any]:
-        for key, pieces in self.pieces.items():
-            self.block[key] = "".join(pieces)
+        self.pieces.join()
         text = "".join(self.input)
         if text:
             # Put in as it came: numbers keep their digits.

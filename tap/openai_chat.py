@@ -62,6 +62,8 @@ class Completion:
                 self._whole[index] = value
             elif key == "text" and isinstance(value, str):
                 self._pieces.add(choice, key, value)
+            elif key == "finish_reason":
+                choice[key] = value or choice.get(key, value)  # some tell it anew, as ""
             elif key == "logprobs":
                 _extend(choice, value)
             else:

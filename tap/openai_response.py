@@ -8,7 +8,7 @@ from .pieces import Pieces
 # The last two are how other servers of this format end a response.
 _TERMINAL = ("response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done")
 
-# What grows: the name in the type of its event -> the list of the output item that it is in, and its key there.
+# What grows: the name in the type of its event -> where in the output item it is, and its key there.
 _TEXTS = {
     "output_text": ("content", "text"),
     "refusal": ("content", "refusal"),
@@ -18,6 +18,7 @@ _TEXTS = {
     "mcp_call_arguments": (None, "arguments"),
     "custom_tool_call_input": (None, "input"),
     "code_interpreter_call_code": (None, "code"),
+    "apply_patch_call_operation_diff": ("operation", "diff"),
 }
 _PARTS = {"content_part": "content", "reasoning_part": "content", "reasoning_summary_part": "summary"}
 _MAX_PARTS = 10_000
@@ -53,8 +54,11 @@ class Response:
             return True
         item = self._items.get(index)
         if item is None:  # its beginning never came
-            item = self._items[index] = {"id": event["item_id"]} if "item_id" in event else {}
-        return self._take_part(item, name, ".".join(rest), event)
+            item = {"id": event["item_id"]} if "item_id" in event else {}
+        taken = self._take_part(item, name, ".".join(rest), event)
+        if taken:
+            self._items[index] = item
+        return taken
 
     def _take_part(self, item: dict[str, Any], name: str, what: str, event: dict[str, Any]) -> bool:
         if name in _TEXTS and what in ("delta", "done"):
@@ -70,7 +74,9 @@ class Response:
                 place = _place(item, "content", event)
                 if place is not None:
                     part = place[0][place[1]]
-                    part["annotations"] = [*(part.get("annotations") or []), annotation]
+                    if not isinstance(part.get("annotations"), list):
+                        part["annotations"] = []
+                    part["annotations"].append(annotation)
                 return place is not None
             case "image_generation_call", "partial_image", {"partial_image_b64": image}:
                 item["partial_image_b64"] = image  # the last one; the item, when it is done, has the image
@@ -79,7 +85,7 @@ class Response:
                 return self._take_command(item, what, event)
             case "shell_call_output_content", "delta" | "done", _:
                 return self._take_output(item, what, event)
-        if name.endswith(("_call", "_list_tools")) and what.isidentifier() and "delta" not in event:
+        if name.endswith(("_call", "_list_tools", "compaction")) and what.isidentifier() and "delta" not in event:
             item["status"] = what
             return True
         return False
@@ -87,7 +93,9 @@ class Response:
     def _take_text(self, item: dict[str, Any], name: str, what: str, event: dict[str, Any]) -> bool:
         parts, key = _TEXTS[name]
         holder = item
-        if parts is not None:
+        if parts == "operation":
+            holder = _object(item, parts)
+        elif parts is not None:
             place = _place(item, parts, event)
             if place is None:
                 return False
@@ -108,17 +116,14 @@ class Response:
         return True
 
     def _take_command(self, item: dict[str, Any], what: str, event: dict[str, Any]) -> bool:
-        action = item.get("action")
-        if not isinstance(action, dict):
-            action = item["action"] = {}
-        number = event.get("command_index")
-        commands = _filled(action, "commands", number, str)
-        if commands is None or not isinstance(number, int):
+        number, told = event.get("command_index"), event.get("delta" if what == "delta" else "command")
+        commands = _filled(_object(item, "action"), "commands", number, str)
+        if commands is None or not isinstance(number, int) or not isinstance(told, str):
             return False
-        if what == "delta" and isinstance(event.get("delta"), str):
-            self._pieces.add(commands, number, event["delta"])
+        if what == "delta":
+            self._pieces.add(commands, number, told)
         else:
-            self._pieces.put(commands, number, event.get("command", ""))
+            self._pieces.put(commands, number, told)
         return True
 
     def _take_output(self, item: dict[str, Any], what: str, event: dict[str, Any]) -> bool:
@@ -152,6 +157,14 @@ def failure(event: dict[str, Any]) -> Any:
         case {"response": {"error": error}} if error:
             return error
     return {"message": "the response failed"}
+
+
+def _object(item: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the object `item[key]`, made where there is none."""
+    found = item.get(key)
+    if not isinstance(found, dict):
+        found = item[key] = {}
+    return found
 
 
 def _place(item: dict[str, Any], key: str, event: dict[str, Any]) -> tuple[list[Any], int] | None:

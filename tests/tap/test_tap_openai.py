@@ -1,4 +1,4 @@
-"""OpenAI's wire format, through its SDK and a real socket: a stream put together is what the SDK makes of it."""
+"""OpenAI's wire format, as others speak it, cut off, and with errors; through its SDK and a real socket."""
 
 import asyncio
 import json
@@ -14,148 +14,33 @@ from fakeapi import Server, plain, stream
 from fakeapi import sse as named
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openai.lib.streaming.chat import ChatCompletionStreamState
-from openai.types.chat import ChatCompletionChunk
-from traced import Trace
+from openai_events import (
+    CALLED,
+    CHAT,
+    DONE,
+    HEAD,
+    HELLO,
+    HELLO_WHOLE,
+    INPUT,
+    OF_0,
+    OF_1,
+    OF_2,
+    REASONING,
+    RESPONDING,
+    RESPONSE,
+    RESPONSE_WHOLE,
+    SAID,
+    TEXT,
+    call,
+    chunk,
+    data,
+    event,
+    numbered,
+)
+from traced import Trace, bare
 
 KEY = "sk-proj-" + "A1b2C3d4" * 6
-CHAT: dict[str, Any] = {"model": "gpt-test", "messages": [{"role": "user", "content": "Hi"}]}
-INPUT: dict[str, Any] = {"model": "gpt-test", "input": "Hi"}
-DONE = b"data: [DONE]\n\n"
 library = pytest.importorskip("httpx2" if openai.__version__ >= "3" else "httpx")
-
-# --- what the API sends ----------------------------------------------------------------------------------------
-
-HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1700000000, "model": "gpt-test"}
-USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
-
-
-def chunk(
-    delta: Any = None, finish: str | None = None, index: int = 0, choice: Any = None, **more: Any
-) -> dict[str, Any]:
-    """A chunk with one choice; `choice` and `more` are further keys of the choice and of the chunk."""
-    made = {"index": index, "delta": delta or {}, "finish_reason": finish, **(choice or {})}
-    return {**HEAD, "system_fingerprint": "fp_1", "choices": [made], **more}
-
-
-def call(index: int, arguments: str, id: str | None = None, name: str | None = None) -> dict[str, Any]:
-    """A delta with a part of one tool call."""
-    function = {"arguments": arguments} | ({"name": name} if name else {})
-    begun = {"id": id, "type": "function"} if id else {}
-    return {"tool_calls": [{"index": index, **begun, "function": function}]}
-
-
-def token(text: str) -> dict[str, Any]:
-    return {"token": text, "logprob": -0.5, "bytes": list(text.encode()), "top_logprobs": []}
-
-
-def data(event: Any) -> bytes:
-    return b"data: " + (event if isinstance(event, bytes) else json.dumps(event).encode()) + b"\n\n"
-
-
-HELLO = [
-    chunk({"role": "assistant", "content": "", "refusal": None}, usage=None),
-    chunk({"content": "Hello"}, usage=None),
-    chunk({"content": " there"}, usage=None),
-    chunk(finish="stop", usage=None),
-    {**HEAD, "system_fingerprint": "fp_1", "choices": [], "usage": USAGE},
-]
-HELLO_WHOLE = {
-    **HEAD,
-    "object": "chat.completion",
-    "system_fingerprint": "fp_1",
-    "choices": [
-        {
-            "index": 0,
-            "message": {"role": "assistant", "content": "Hello there", "refusal": None},
-            "finish_reason": "stop",
-        }
-    ],
-    "usage": USAGE,
-}
-
-RESPONSE: dict[str, Any] = {
-    "id": "resp_1",
-    "object": "response",
-    "created_at": 1700000000,
-    "status": "in_progress",
-    "error": None,
-    "incomplete_details": None,
-    "instructions": None,
-    "metadata": {},
-    "model": "gpt-test",
-    "output": [],
-    "parallel_tool_calls": True,
-    "temperature": 1.0,
-    "tool_choice": "auto",
-    "tools": [],
-    "top_p": 1.0,
-    "usage": None,
-}
-TEXT = {"type": "output_text", "text": "Hello there", "annotations": [], "logprobs": []}
-SUMMARY = {"type": "summary_text", "text": "Let me see."}
-REASONING = {"type": "reasoning", "id": "rs_1", "summary": [SUMMARY]}
-SAID = {"type": "message", "id": "msg_1", "status": "completed", "role": "assistant", "content": [TEXT]}
-CALLED = {
-    "type": "function_call",
-    "id": "fc_1",
-    "call_id": "call_1",
-    "status": "completed",
-    "name": "search",
-    "arguments": '{"q": "x"}',
-}
-RESPONSE_USAGE = {
-    "input_tokens": 9,
-    "input_tokens_details": {"cached_tokens": 0},
-    "output_tokens": 3,
-    "output_tokens_details": {"reasoning_tokens": 0},
-    "total_tokens": 12,
-}
-RESPONSE_WHOLE = {
-    **RESPONSE,
-    "status": "completed",
-    "output": [REASONING, SAID, CALLED],
-    "usage": RESPONSE_USAGE,
-}
-
-
-def event(type: str, **keys: Any) -> dict[str, Any]:
-    return {"type": f"response.{type}", **keys}
-
-
-def numbered(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**event, "sequence_number": number} for number, event in enumerate(events)]
-
-
-OF_0 = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
-OF_1 = {"item_id": "msg_1", "output_index": 1, "content_index": 0}
-OF_2 = {"item_id": "fc_1", "output_index": 2}
-RESPONDING = numbered(
-    [
-        event("created", response=RESPONSE),
-        event("in_progress", response=RESPONSE),
-        event("output_item.added", output_index=0, item={**REASONING, "summary": []}),
-        event("reasoning_summary_part.added", **OF_0, part={**SUMMARY, "text": ""}),
-        event("reasoning_summary_text.delta", **OF_0, delta="Let me "),
-        event("reasoning_summary_text.delta", **OF_0, delta="see."),
-        event("reasoning_summary_text.done", **OF_0, text="Let me see."),
-        event("reasoning_summary_part.done", **OF_0, part=SUMMARY),
-        event("output_item.done", output_index=0, item=REASONING),
-        event("output_item.added", output_index=1, item={**SAID, "status": "in_progress", "content": []}),
-        event("content_part.added", **OF_1, part={**TEXT, "text": ""}),
-        event("output_text.delta", **OF_1, delta="Hello", logprobs=[]),
-        event("output_text.delta", **OF_1, delta=" there", logprobs=[]),
-        event("output_text.done", **OF_1, text="Hello there", logprobs=[]),
-        event("content_part.done", **OF_1, part=TEXT),
-        event("output_item.done", output_index=1, item=SAID),
-        event("output_item.added", output_index=2, item={**CALLED, "status": "in_progress", "arguments": ""}),
-        event("function_call_arguments.delta", **OF_2, delta='{"q":'),
-        event("function_call_arguments.delta", **OF_2, delta=' "x"}'),
-        event("function_call_arguments.done", **OF_2, arguments='{"q": "x"}'),
-        event("output_item.done", output_index=2, item=CALLED),
-        event("completed", response=RESPONSE_WHOLE),
-    ]
-)
 
 
 def together(events: list[dict[str, Any]], end: bytes = b"") -> Assembled:
@@ -168,143 +53,6 @@ def together(events: list[dict[str, Any]], end: bytes = b"") -> Assembled:
 
 def first_choice(events: list[dict[str, Any]]) -> Any:
     return together(events).body["choices"][0]
-
-
-# --- equal to the SDK ------------------------------------------------------------------------------------------
-
-
-def mocked(body: bytes) -> openai.OpenAI:
-    answer = library.MockTransport(
-        lambda request: library.Response(200, content=body, headers={"content-type": "text/event-stream"})
-    )
-    return openai.OpenAI(api_key="k", base_url="http://test", http_client=library.Client(transport=answer))
-
-
-def bare(value: Any) -> Any:
-    """Without nulls, without the padding, and without what the SDK adds of its own."""
-    if isinstance(value, dict):
-        own = ("parsed", "parsed_arguments", "obfuscation")
-        return {k: bare(v) for k, v in value.items() if v is not None and k not in own}
-    return [bare(one) for one in value] if isinstance(value, list) else value
-
-
-CASES: dict[str, list[dict[str, Any]]] = {
-    "text and usage": HELLO,
-    "two tool calls, taking turns": [
-        chunk({"role": "assistant", "content": None}),
-        chunk(call(0, "", "call_1", "search")),
-        chunk(call(0, '{"q":')),
-        chunk(call(1, "", "call_2", "now")),
-        chunk(call(0, ' "x"}')),
-        chunk(call(1, "{}")),
-        chunk(finish="tool_calls"),
-    ],
-    "a tool call before any content": [
-        chunk({"role": "assistant", **call(0, '{"a"', "call_1", "search")}),
-        chunk(call(0, ": 1}")),
-        chunk(finish="tool_calls"),
-    ],
-    "function_call": [
-        chunk({"role": "assistant", "content": None, "function_call": {"name": "search", "arguments": ""}}),
-        chunk({"function_call": {"arguments": '{"q": '}}),
-        chunk({"function_call": {"arguments": '"x"}'}}),
-        chunk(finish="function_call"),
-    ],
-    "refusal": [
-        chunk({"role": "assistant", "content": None, "refusal": ""}),
-        chunk({"refusal": "I cannot "}),
-        chunk({"refusal": "do that."}),
-        chunk(finish="stop"),
-    ],
-    "three choices, taking turns": [
-        *(chunk({"role": "assistant", "content": ""}, index=n) for n in range(3)),
-        chunk({"content": "b"}, index=1),
-        chunk({"content": "a"}, index=0),
-        chunk({"content": "B"}, index=1),
-        chunk({"content": "c"}, index=2),
-        chunk(finish="stop", index=1),
-        chunk(finish="stop", index=0),
-        chunk(finish="stop", index=2),
-    ],
-    "logprobs": [
-        chunk({"role": "assistant", "content": ""}, choice={"logprobs": {"content": [], "refusal": None}}),
-        chunk({"content": "Hel"}, choice={"logprobs": {"content": [token("Hel")], "refusal": None}}),
-        chunk({"content": "lo"}, choice={"logprobs": {"content": [token("l"), token("o")], "refusal": None}}),
-        chunk(finish="stop", choice={"logprobs": None}),
-    ],
-    "logprobs that begin late": [
-        chunk({"role": "assistant", "content": ""}, choice={"logprobs": None}),
-        chunk({"content": "Hi"}, choice={"logprobs": {"content": [token("Hi")]}}),
-        chunk({"refusal": "no"}, choice={"logprobs": {"content": None, "refusal": [token("no")]}}),
-        chunk(finish="stop"),
-    ],
-    "reasoning of compatible providers": [
-        chunk({"role": "assistant", "content": "", "reasoning": "Let ", "reasoning_content": "Let "}),
-        chunk({"reasoning": "me see.", "reasoning_content": "me see."}),
-        chunk({"content": "Hi"}),
-        chunk(finish="stop"),
-    ],
-    "reasoning in parts": [
-        chunk({"role": "assistant", "reasoning_details": [{"index": 0, "type": "reasoning.text", "text": "Let"}]}),
-        chunk({"reasoning_details": [{"index": 0, "type": "reasoning.text", "text": " me"}]}),
-        chunk({"reasoning_details": [{"index": 1, "type": "reasoning.encrypted", "data": "ab"}]}),
-        chunk({"reasoning_details": [{"index": 0, "type": "reasoning.text", "signature": "c2ln"}]}),
-        chunk(finish="stop"),
-    ],
-    "audio": [
-        chunk({"role": "assistant", "audio": {"id": "audio_1", "transcript": "Hel"}}),
-        chunk({"audio": {"transcript": "lo", "data": "AAAA"}}),
-        chunk({"audio": {"data": "BBBB", "expires_at": 1700000001}}),
-        chunk(finish="stop"),
-    ],
-    "keys of a later day": [
-        chunk({"role": "assistant", "content": "H", "mood": "fi"}, service_tier="default", provider="Somebody"),
-        chunk({"content": "i", "mood": "ne", "extra": {"deep": "a"}}),
-        chunk({"extra": {"deep": "b"}}, finish="stop"),
-    ],
-    "padding": [chunk({"role": "assistant", "content": "Hi"}, obfuscation="xyz"), chunk(finish="stop")],
-}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_the_sdk_accumulates_the_same_at_every_chunk(name: str) -> None:
-    state: Any = ChatCompletionStreamState()
-    for number, one in enumerate(CASES[name], 1):
-        state.handle_chunk(ChatCompletionChunk.model_validate(one))
-        done = together(CASES[name][:number])
-        assert (done.other, done.error) == ([], None)
-        assert bare(done.body) == bare(json.loads(state.current_completion_snapshot.to_json())), number
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_the_sdk_ends_with_the_same(name: str) -> None:
-    body = b"".join(map(data, CASES[name])) + DONE
-    with mocked(body) as client, client.chat.completions.stream(**CHAT) as streamed:
-        final = json.loads(streamed.get_final_completion().to_json())
-    done = together(CASES[name], DONE)
-    assert (bare(done.body), done.complete) == (bare(final), True)
-
-
-def test_padding_is_left_out() -> None:
-    assert "obfuscation" not in together(CASES["padding"]).body
-
-
-def test_the_sdk_ends_with_the_same_response() -> None:
-    with mocked(b"".join(map(named, RESPONDING))) as client, client.responses.stream(**INPUT) as streamed:
-        # What has come by each delta is what the SDK tells there.
-        told = [one.to_dict(warnings=False) for one in streamed]
-        final = json.loads(streamed.get_final_response().to_json(warnings=False))
-    snapshots = 0
-    for number, one in enumerate(told, 1):
-        if "snapshot" in one:
-            snapshots += 1
-            item = together(RESPONDING[:number]).body["output"][one["output_index"]]
-            so_far = item["content"][0]["text"] if "content" in item else item["arguments"]
-            assert so_far == one["snapshot"]
-    assert snapshots == 4
-    done = together(RESPONDING)
-    assert bare(done.body) == bare(final) == bare(RESPONSE_WHOLE)
-    assert (done.complete, done.error, done.other) == (True, None, [])
 
 
 # --- providers that speak the format in their own way ----------------------------------------------------------
@@ -493,28 +241,7 @@ def dumps_keys(value: Any) -> set[str]:
     return set().union(*map(dumps_keys, value)) if isinstance(value, list) else set()
 
 
-def test_other_events_of_items() -> None:
-    said = event("output_item.added", output_index=0, item={"type": "message", "content": []})
-    of = {"output_index": 0, "content_index": 0}
-    cited, again = ({"type": "url_citation", "url": url} for url in "uv")
-    log = {"token": "a", "logprob": -0.5}
-    (item,) = output(
-        said,
-        event("content_part.added", **of, part={"type": "output_text", "text": "so "}),
-        event("output_text.delta", **of, delta="a", logprobs=[log]),
-        event("output_text.delta", **of, delta="b", logprobs=[log]),
-        event("output_text.annotation.added", **of, annotation_index=0, annotation=cited),
-        event("output_text.annotation.added", **of, annotation_index=1, annotation=again),
-    )
-    (part,) = item["content"]
-    assert part == {"type": "output_text", "text": "so ab", "annotations": [cited, again], "logprobs": [log, log]}
-
-    searching = event(
-        "output_item.added", output_index=0, item={"type": "web_search_call", "status": "in_progress"}
-    )
-    states = [event(f"web_search_call.{what}", output_index=0) for what in ("in_progress", "searching")]
-    assert output(searching, *states) == [{"type": "web_search_call", "status": "searching"}]
-
+def test_other_events_of_items_whose_beginning_never_came() -> None:
     thought = {"type": "reasoning_text", "text": "Hm"}
     of = {"output_index": 0, "content_index": 0}
     assert output(event("reasoning_part.added", **of, part=thought)) == [{"content": [thought]}]
@@ -547,13 +274,6 @@ def test_a_last_event_without_the_output(empty: Any, last: str) -> None:
     done = together([*RESPONDING[:-1], event(last, response={**RESPONSE_WHOLE, "output": empty})])
     assert done.body == RESPONSE_WHOLE
     assert done.complete is True
-
-
-def test_an_incomplete_response_is_a_response() -> None:
-    whole = {**RESPONSE, "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
-    done = together([*RESPONDING[:3], event("incomplete", response={**whole, "output": [SAID]})])
-    assert done.body == {**whole, "output": [SAID]}
-    assert (done.complete, done.error) == (True, None)
 
 
 @pytest.mark.parametrize("number", [-1, 1_000_000, "0", None])

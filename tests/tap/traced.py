@@ -5,6 +5,14 @@ from pathlib import Path
 from typing import Any
 
 
+def bare(value: Any) -> Any:
+    """A body without nulls, without the padding, and without what the SDKs add of their own."""
+    if isinstance(value, dict):
+        own = ("parsed", "parsed_arguments", "parsed_output", "obfuscation")
+        return {k: bare(v) for k, v in value.items() if v is not None and k not in own}
+    return [bare(one) for one in value] if isinstance(value, list) else value
+
+
 class Trace:
     """The file a tap writes, as a test wants to look at it."""
 
