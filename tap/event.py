@@ -10,8 +10,21 @@ _CALL_TYPES = ("model.", "http.", "tool.")
 
 
 def safe(value: object) -> str:
-    """Return the text of an id or a type in which every character outside `[A-Za-z0-9._:-]` is `_`."""
+    """Return the text of a type in which every character outside `[A-Za-z0-9._:-]` is `_`."""
     return _UNSAFE.sub("_", str(value)) or "_"
+
+
+def safe_id(value: object) -> str:
+    """Return the same of an id, which ends in 8 hexadecimal digits of its SHA-256 if anything had to be replaced.
+
+    So what was different stays different.
+    """
+    text = str(value)
+    if (replaced := safe(text)) == text:
+        return text
+    import hashlib  # not needed by most agents, and slow to load
+
+    return f"{replaced}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 @lru_cache(maxsize=256)

@@ -63,7 +63,8 @@ def tell(key: str, message: str) -> None:
     _told.add(key)
     _telling.busy = True  # stderr may be an object of the agent's that ends up in here again
     try:
-        print(f"agenttap[{os.getpid()}]: {message}", file=sys.stderr, flush=True)
+        line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in message)
+        print(f"agenttap[{os.getpid()}]: {line}", file=sys.stderr, flush=True)
     except Exception:  # noqa: BLE001 - a closed stderr is no reason to disturb the agent
         return
     finally:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import event, guard, hooks, install, settings, step
+from . import event, guard, hooks, installed, settings, step
 from . import redact as redaction
 from .backlog import Record
 from .journal import DRAIN, Journal
@@ -72,7 +72,7 @@ class Recorder:
             return
         guard.attempt(self._close, timeout)
         self.closed = True
-        guard.attempt(install.remove, self)
+        guard.attempt(installed.remove, self)
         guard.attempt(hooks.remove, self)
 
     def finish(self) -> None:
@@ -230,7 +230,7 @@ class Recorder:
         counts: bool = False,
     ) -> Record:
         safe_type = event.safe_type(type)
-        safe_id = None if call_id is None else event.safe(call_id)
+        safe_id = None if call_id is None else event.safe_id(call_id)
         given = run.given_id if type == "run.started" and run.given_id not in (None, run.run_id) else None
         if safe_type != type or safe_id != call_id or given is not None:
             original = {
@@ -278,9 +278,16 @@ class Recorder:
     def _redacted(self, raw: bytes) -> bytes:
         if self.redact is None:
             return raw
-        redacted: bytes | None = guard.attempt(redaction.checked, self.redact, raw)
+        try:
+            redacted = redaction.checked(self.redact, raw)
+            failure = "it gave back something else than a JSON object on one line, as bytes"
+        except Exception as exc:  # noqa: BLE001 - the guard's own: what fails may be the agent's function
+            redacted, failure = None, guard.told(exc)
+        if redacted is not None:
+            return redacted
         # What could not be looked through is not written.
-        return redacted if redacted is not None else dumps({"left_out": "redaction failed", "bytes": len(raw)})
+        guard.tell(f"redact {failure}", f"payloads are left out, for Tap(redact=…) failed: {failure}")
+        return dumps({"left_out": "redaction failed", "bytes": len(raw)})
 
     def _off(self) -> bool:
         if self.disabled:

@@ -12,8 +12,18 @@ from .jsonable import loads
 Text = Callable[[str], str]
 Rule = str | re.Pattern[str] | re.Pattern[bytes] | Text
 
-# In valid JSON every quote outside a string begins one.
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"')
+# In valid JSON every quote outside a string begins one. What follows tells whether it is a key.
+_STRING = re.compile(rb'("(?:[^"\\]|\\.)*+")(:?)')
+# What trace-events(5) calls the parts of a payload, for whoever reads the trace: no rule is asked about these.
+OWN_KEYS = frozenset(
+    b'"%b"' % key
+    for key in (
+        b"args attempt attributes body body_bytes_left_out bytes chunks complete count dropped duration_ms "
+        b"encoding error events exception from_seq headers hostname kind left_out message metadata method name original "
+        b"other_events other_runs parent_run_id pid provider reason request_id result sha256 status stream to_seq "
+        b"tool_name traceback truncated ttft_ms type url versions"
+    ).split()
+)
 
 
 def functions(rules: list[Rule] | tuple[Rule, ...], replacement: str) -> list[Text]:
@@ -25,19 +35,21 @@ def functions(rules: list[Rule] | tuple[Rule, ...], replacement: str) -> list[Te
 
 
 def apply(functions: list[Text], raw: bytes) -> bytes:
-    """Return the JSON `raw` with every string, keys too, passed through the functions in order.
+    """Return the JSON `raw` with every string passed through the functions in order; keys too, but for OWN_KEYS.
 
     A string that they leave as it is keeps its bytes, and so does all that is no string. What they raise passes;
     TypeError for a function that returns something else than text.
     """
 
     def passed(match: re.Match[bytes]) -> bytes:
-        before = text = loads(match[0])
+        if match[2] and match[1] in OWN_KEYS:
+            return match[0]
+        before = text = loads(match[1])
         for function in functions:
             text = function(text)
             if not isinstance(text, str):
                 raise TypeError("a function in redact=[…] did not return text")
-        return match[0] if text == before else _string(text)
+        return match[0] if text == before else _string(text) + match[2]
 
     return _STRING.sub(passed, raw)
 

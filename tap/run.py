@@ -34,8 +34,8 @@ class Run:
     """The numbering and the outcome of one run. `seq` is the next number, and belongs to the journal."""
 
     def __init__(self, run_id: str | None, name: str | None, metadata: object, parent_run_id: str | None) -> None:
-        self.given_id = run_id
-        self.run_id = event.safe(run_id) if run_id else event.new_run_id()
+        self.given_id = run_id = None if run_id is None else guard.text(run_id)
+        self.run_id = event.safe_id(run_id) if run_id else event.new_run_id()
         self.name = name
         self.metadata = metadata
         self.parent_run_id = parent_run_id

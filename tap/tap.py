@@ -1,12 +1,13 @@
 """Tap: the front door. Everything that an agent calls is here."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from . import clients, guard, hooks, install, settings
+from . import clients, guard, hooks, installed, settings
 from . import redact as redaction
 from .journal import DRAIN, Journal
 from .recorder import Recorder
@@ -35,10 +36,10 @@ class Tap:
     unless given.
 
     `redact=[…]` adds rules to the tap's own: a regular expression (text, or compiled, of str or bytes), whose
-    matches become `[redacted]`, or a function from str to str. They are asked about every string of an event, keys
-    too, in order, and change nothing else. A function instead of a list takes the place of the tap's own rules: it
-    maps the JSON of a payload, bytes, to the JSON to be written. Where a function raises, the payload is not
-    written. None turns redaction off, except for credential headers and URLs.
+    matches become `[redacted]`, or a function from str to str. They are asked about every string of an event in
+    order, keys too but for those of trace-events(5), and change nothing else. A function instead of a list takes
+    the place of the tap's own rules: it maps the JSON of a payload, bytes, to the JSON to be written. Where a
+    function fails, the payload is not written. None turns redaction off, except for credential headers and URLs.
 
     `blocking=False` leaves all writing to the tap's threads. A payload above `max_event_bytes` keeps its small
     values only. What waits to be written takes `max_queue_bytes` of memory for each sink, at most. `raw_streams`
@@ -116,7 +117,7 @@ class Tap:
         once, and all of it. Closing the tap undoes this.
         """
         if self.recorder.recording:
-            guard.attempt(install.add, self.recorder, everything)
+            guard.attempt(installed.add, self.recorder, everything)
         return self
 
     # --- tool calls --------------------------------------------------------------------------------------------
@@ -194,8 +195,12 @@ class Tap:
 
     # --- the end -----------------------------------------------------------------------------------------------
 
-    def flush(self, timeout: float = DRAIN) -> bool:
-        """Wait until everything so far is written; False if that took longer than `timeout` seconds."""
+    def flush(self, timeout: float | None = DRAIN) -> bool:
+        """Wait until everything so far is written; False if that took longer than `timeout` seconds.
+
+        None waits as long as it takes.
+        """
+        timeout = threading.TIMEOUT_MAX / 2 if timeout is None else min(timeout, threading.TIMEOUT_MAX / 2)
         return bool(guard.attempt(self.recorder.journal.flush, timeout, default=False))
 
     def close(self) -> None:

@@ -67,8 +67,11 @@ class Matcher:
         for event in events:
             if self._relative and event.time is not None:
                 self._starts.setdefault(event.run, event.time)
-            if run is not None and event.type == "run.started" and _matches(event.payload.get("name"), (run,)):
-                self._named.add(event.run_id)
+            if run is not None and event.type == "run.started":
+                original = event.payload.get("original")
+                given = original.get("run_id") if isinstance(original, dict) else None
+                if _matches(event.payload.get("name"), (run,)) or _matches(given, (run,)):
+                    self._named.add(event.run_id)
             yield event
 
     def wants(self, event: Event, is_error: bool = True) -> bool:

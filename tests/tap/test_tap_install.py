@@ -12,7 +12,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from agenttap import Tap, install
+from agenttap import Tap, installed
 from fakeapi import MESSAGE, STREAM, Server, error, plain, stream
 from traced import Trace
 

@@ -44,7 +44,7 @@ def test_the_default_run(trace: Trace) -> None:
         tap.record("note", x=1)
         tap.record("note", x=2)
     started, _, _, ended = trace.events()
-    assert {event["run_id"] for event in trace.events()} == {"run_1"}
+    assert {event["run_id"] for event in trace.events()} == {"run_1-b945d8cb"}
     payload = started["payload"]
     assert payload["original"] == {"run_id": "run 1"}
     assert (payload["name"], payload["metadata"]) == ("nightly", {"commit": "abc"})
