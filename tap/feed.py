@@ -58,6 +58,7 @@ class Feed:
         self._pending: tuple[Record | Gap, bytes] | None = None  # what is being written
         self._deadline: float | None = None  # when the thread has to give up
         self._closed = False
+        self._failing = ""  # what was said of the last write that failed
         guard.attempt(self.sink.reset)
 
     # --- from the journal --------------------------------------------------------------------------------------
@@ -160,11 +161,10 @@ class Feed:
             if isinstance(item, Record):
                 self._queue.release(item)
                 left += writing is None or writing[0] is not item  # that may still arrive
-        if left:
-            self.dropped += left
+        self.dropped += left
+        if self.dropped:
             guard.tell(
-                f"close {self.sink.name}",
-                f"{left} events could not be written to {self.sink.name} before the end",
+                f"close {self.sink.name}", f"{self.dropped} events could not be written to {self.sink.name}"
             )
 
     def _count_lost(self, record: Record) -> None:
@@ -210,10 +210,8 @@ class Feed:
             self._arrived(item)
         else:
             self._pending = None
-            guard.tell(
-                f"write {self.sink.name}",
-                f"cannot write to {self.sink.name}: {guard.told(failure)}; will retry",
-            )
+            self._failing = f"cannot write to {self.sink.name}: {guard.told(failure)}"
+            guard.tell(self._failing, f"{self._failing}; will retry")
         self._began = None
         if self._closed:  # while this write hung
             guard.attempt(self.sink.close)
@@ -286,7 +284,7 @@ class Feed:
             wait = -1 if self._on_thread() else max(0.0, (end or 0.0) - time.monotonic())
             failure = holding(self._lock, wait, self._write_first, item, default=_BUSY)
             if failure is None:
-                guard.forget(f"write {self.sink.name}")
+                guard.forget(self._failing)
                 pause = RETRY_FIRST
                 self._journal.number()
                 continue

@@ -19,9 +19,9 @@ OWN_KEYS = frozenset(
     b'"%b"' % key
     for key in (
         b"args attempt attributes body body_bytes_left_out bytes chunks complete count dropped duration_ms "
-        b"encoding error events exception from_seq headers hostname kind left_out message metadata method name original "
-        b"other_events other_runs parent_run_id pid provider reason request_id result sha256 status stream to_seq "
-        b"tool_name traceback truncated ttft_ms type url versions"
+        b"encoding error events exception from_seq headers hostname kind left_out message metadata method name "
+        b"original other_events other_runs parent_run_id pid provider reason request_id result sha256 status "
+        b"stream to_seq tool_name traceback truncated ttft_ms type url versions"
     ).split()
 )
 

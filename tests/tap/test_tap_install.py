@@ -245,7 +245,7 @@ def test_nothing_reaches_the_agent(
     def broken(*_: Any) -> Any:
         raise RuntimeError("the text of an exception")
 
-    monkeypatch.setattr(install, "listeners", broken)
+    monkeypatch.setattr(installed, "listeners", broken)
     assert framework.ask() == "Hello there"
     said = capsys.readouterr().err
     assert "could not record" in said

@@ -39,7 +39,8 @@ def test_a_result_goes_to_the_call_with_its_id(tap: Tap, trace: Trace) -> None:
     tap.record_tool_result("a", call_id="toolu_2")
     tap.record_tool_result("a", call_id="of a model's")
     tap.record_tool_result("a")
-    assert [call_id for _, call_id in pairs(trace)] == [first, "toolu_2", first, "toolu_2", "of_a_model_s-3fb77106", None]
+    given = [first, "toolu_2", first, "toolu_2", "of_a_model_s-3fb77106", None]
+    assert [call_id for _, call_id in pairs(trace)] == given
     assert trace.events()[-2]["payload"]["original"] == {"call_id": "of a model's"}
     assert trace.events()[-1]["payload"]["duration_ms"] is None
 
