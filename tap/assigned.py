@@ -27,10 +27,14 @@ _PARAMETER_BEFORE = re.compile(PARAMETER_NAME.encode(), re.IGNORECASE)
 # DB_PASSWORD=…, as in an .env file or before a command, and --password=…; what begins so is no literal value.
 # Not possessive either.
 _VARIABLE_VALUE = re.compile(rb"=((?![$<{(\[`%*=])(?:[^\s\"'\\]|\\+[^nrtu\s\"'\\])+)")
+_CLOSING = re.compile(rb"\s*[,:}\]]")  # what stands behind a quote that ends a string of JSON
 _UNICODE = re.compile(rb"u[0-9a-fA-F]{4}")
-_NO_VARIABLE = (b"?", b"&", b";", b"$", b"{", b"(", b",")
+_NO_VARIABLE = (b"?", b"&", b"$", b"{", b"(", b",")
 _MAX_QUERY = 300
 _PARAMETER_VALUE = re.compile(rb"=(?=[^&;#\s\"'\\<>(){}|]{3})((?:[^&;#\s\"'\\<>(){}|]|\\+/)+)")
+_CONNECTION = re.compile(
+    rb"(?i:server|data source|host|user(?: ?id)?|uid|database|initial catalog|driver|endpoint|accountname)\s*="
+)
 _NO_URL = re.compile(rb"[\s\"'<>(){}|\\]")
 
 
@@ -42,6 +46,8 @@ def spans(raw: bytes) -> Iterator[Span]:
         if at < done:
             continue
         opening = OPEN.match(raw, match.end())
+        if opening is not None and _CLOSING.match(raw, opening.end()) is not None:
+            continue
         if opening is not None:
             word = _WORD_BEFORE.search(raw, max(0, at - MAX_NAME), at)
             span = value_at(raw, opening) if word is not None and is_name(word[0]) else None
@@ -73,11 +79,13 @@ def _is_variable(raw: bytes, end: int) -> bool:
 
 
 def _is_parameter(raw: bytes, end: int) -> bool:
-    """Say whether the name of a credential ends at `end` and stands in the query of a URL or in a form."""
+    """Say whether the name of a credential ends at `end` and stands in a query, a form or a connection string."""
     text = raw[max(0, end - _MAX_QUERY) : end]
-    start = max(text.rfind(b"?"), text.rfind(b"&"))
+    start = max(text.rfind(b"?"), text.rfind(b"&"), text.rfind(b";"))
     if start < 0 or _PARAMETER_BEFORE.fullmatch(text, start) is None:
         return False
+    if text[start : start + 1] == b";":  # Server=db;User ID=app;Password=…, or an AccountKey
+        return _CONNECTION.search(text, 0, start) is not None
     backwards = text[:start][::-1]
     other = _NO_URL.search(backwards)
     before = backwards if other is None else backwards[: other.start()]

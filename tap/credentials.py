@@ -8,7 +8,7 @@ REPLACEMENT = "[redacted]"
 
 _HEADER = re.compile(
     r"(?:^|[-_])(?:authorization|auth|authentication|cookie2?|token|secret|password|credentials?|signature|"
-    r"jwt|(?:api|access|account|auth|subscription|secret|private|master|function)[-_]?key|apikey)$",
+    r"signature-256|jwt|(?:api|access|account|auth|subscription|secret|private|master|functions?)[-_]?key|apikey)$",
     re.IGNORECASE,
 )
 _NAME = re.compile(
@@ -24,9 +24,14 @@ _NAME = re.compile(
 MAX_NAME = 100
 
 
+def is_header(name: str) -> bool:
+    """Say whether a header of this name holds a credential."""
+    return _HEADER.search(name) is not None
+
+
 def headers(pairs: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with the value of every credential header replaced."""
-    return {name: REPLACEMENT if _HEADER.search(name) else value for name, value in pairs.items()}
+    return {name: REPLACEMENT if is_header(name) else value for name, value in pairs.items()}
 
 
 @lru_cache  # the same few come again and again

@@ -10,7 +10,7 @@ Span = tuple[int, int]
 # What a text has in it where `spans` finds anything.
 SIGNS = (
     rb"(?i)(?:token|secret|passwo?r?d|passphrase|authorization|[_\-isetn]key|cookie|credential|value)"
-    rb"\\*[\"']\s*:\s*\[?\s*\\*[\"']",
+    rb"\\*[\"']\s*:\s*(?:\[[\w.+,\s-]*)?\\*[\"']",
 )
 
 
@@ -32,10 +32,11 @@ _COLON = re.compile(
     rb":(?<=[\\ntdeylNTDEYL\s\"'][\"'\s]:)(?:"
     rb'(?<=\\":)(?:' + _ends(rb'\\":') + rb'|(?<=\\\\":)(?:' + _ends(rb'\\\\\\":') + rb'|(?<=\\\\\\\\":)))'
     rb"|" + _ends(rb"[\"']:") + rb"|(?<=\s:))"
-    rb"(?=\s*\[?\s*(?:\\*\"|'))"
+    rb"(?=\s*(?:\[\s*(?:[\w.+-]+\s*,\s*)*)?(?:\\*\"|'))"
 )
 _LIST = re.compile(rb"\s*\[")
 _COMMA = re.compile(rb"\s*,")
+_SCALARS = re.compile(rb"(?:\s*[\w.+-]+\s*,)*")  # numbers, true, false and null, each with its comma
 # {"name": "x-api-key", "value": "…"}, as headers and environments are listed, in either order, with one more
 # member between them at most.
 _NAMED_BEFORE = re.compile(
@@ -43,15 +44,17 @@ _NAMED_BEFORE = re.compile(
     rb"(?:\\*[\"']\w{1,20}\\*[\"']\s*:\s*(?:\\*[\"']\w{0,20}\\*[\"']|\w{1,20})\s*,\s*)?"
     rb"\\*[\"'](?i:value)\\*[\"']\s*\Z"
 )
-_NAMED_AFTER = re.compile(rb"\\*[\"']\s*,\s*\\*[\"'](?i:name|key)\\*[\"']\s*:\s*\\*[\"']([\w.-]{1,100})\\*[\"']")
-_MAX_PAIR = 250
+_NAMED_AFTER = re.compile(
+    rb"\\*[\"']\s*\]?\s*,\s*\\*[\"'](?i:name|key)\\*[\"']\s*:\s*\\*[\"']([\w.-]{1,100})\\*[\"']"
+)
+_MAX_PAIR, _PAIR_QUOTES = 250, 10  # bytes of a pair, and how many quotes it has
 OPEN = re.compile(rb"\s*(\\*)([\"'])")
 _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
 # The value of a key in a string: a quote that is JSON there has a number of backslashes before it that the depth
 # gives: \1, k of them. A backslash of the value takes 2(k + 1), and a quote inside the value k + 1 more than one
 # that ends it.
 _NESTED = re.compile(
-    rb'(\\+)"((?:[^"\\]|\\++[^"\\]|(?:\1\\\1\\)*+\1\\\1")*+(?:(?:\1\\\1\\)*+(?=\1")|(?:\\\\)*+(?=")))'
+    rb'(\\+)"((?:[^"\\]|\\++[^"\\]|(?:\1\\\1\\)*+\1\\\1")*+(?:(?:\1\\\1\\)*+(?=\1")|(?:\\\\)*+(?=")|(?=\\+")))'
 )
 # Between single quotes, as Python shows it, or as much as there is of it.
 # Not possessive: Python 3.11.2 then takes a last backslash along.
@@ -68,15 +71,15 @@ def spans(raw: bytes) -> Iterator[Span]:
         name = name[name.rfind(quote) + 1 :]
         paired = name.lower() == b"value"
         if paired or is_name(name):
-            for span in _values(raw, match.end(), b"\\" * depth, quote):
-                if not paired or _is_named_beside(raw, match.start(), span[1]):
-                    yield span
+            values = list(_values(raw, match.end(), b"\\" * depth, quote))
+            if values and (not paired or _is_named_beside(raw, match.start(), values[-1][1], depth)):
+                yield from values
 
 
 def _values(raw: bytes, at: int, depth: bytes, quote: bytes) -> Iterator[Span]:
     """Yield where the string is that stands at `at`, or the strings of a list; not the empty ones."""
     opened = _LIST.match(raw, at)
-    at = at if opened is None else opened.end()
+    at = at if opened is None else _after_scalars(raw, opened.end())
     while (opening := OPEN.match(raw, at)) is not None and opening.groups() == (depth, quote):
         span = value_at(raw, opening)
         if span is None:
@@ -86,12 +89,18 @@ def _values(raw: bytes, at: int, depth: bytes, quote: bytes) -> Iterator[Span]:
         comma = _COMMA.match(raw, span[1] + len(depth) + 1) if opened is not None else None
         if comma is None:
             return
-        at = comma.end()
+        at = _after_scalars(raw, comma.end())
 
 
-def _is_named_beside(raw: bytes, colon: int, end: int) -> bool:
+def _after_scalars(raw: bytes, at: int) -> int:
+    scalars = _SCALARS.match(raw, at)
+    return at if scalars is None else scalars.end()
+
+
+def _is_named_beside(raw: bytes, colon: int, end: int, depth: int) -> bool:
     """Say whether the value whose key ends at `colon`, and which ends at `end`, has the name of a credential."""
-    beside = _NAMED_BEFORE.search(raw[max(0, colon - _MAX_PAIR) : colon]) or _NAMED_AFTER.match(raw, end)
+    room = _MAX_PAIR + _PAIR_QUOTES * depth
+    beside = _NAMED_BEFORE.search(raw[max(0, colon - room) : colon]) or _NAMED_AFTER.match(raw, end)
     return beside is not None and is_name(beside[1])
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from .credentials import is_header
+
 Span = tuple[int, int]
 
 # Almost every text is looked through for nothing, so what counts is how fast that is. `re` is quick at going to
@@ -51,7 +53,9 @@ _DASH = _Group(
     rb"(?<=[asdrftbpPlneAuiEx][a-zXKY]-)(?=[\w.-]{8})",
     [
         _Shape(rb"sk-ant-", rb"[\w.-]{8,}", whole=False),  # Anthropic
-        _Shape(rb"sk-", _LONG_WORD + rb"[\w-]{17,}"),  # OpenAI, OpenRouter and many that imitate them
+        _Shape(
+            rb"sk-", rb"(?!ant-)" + _LONG_WORD + rb"[\w-]{17,}"
+        ),  # OpenAI, OpenRouter and many that imitate them
         _Shape(rb"csk-", rb"[a-z0-9]{40,}"),  # Cerebras
         _Shape(rb"gl(?:pat|ptt|cbt)-", rb"[\w.-]{20,}"),  # GitLab
         _Shape(rb"gl[drf]t-", rb"[\w.-]{20,}"),
@@ -74,7 +78,7 @@ _DASH = _Group(
 )
 _UNDERSCORE = _Group(
     rb"_",
-    rb"(?<=[havesfprctbgymk2nA][acdefikmnoprstuvwxbT18]_)(?=[A-Za-z0-9][\w-]{15})"
+    rb"(?<=[havesfprctbgymk2nA][acdefikmnoprstuvwxbT18]_)(?=[\w.=-]{16})"
     # how the words end that stand before it below
     rb"(?<=(?:h[pousrx]|at|ve|st|ec|hf|fw|sk|pm|r8|v1|ca|pa|ss|pi|tn|et|b[pv]|gd|sa|yu|ms|kn|pw|pt|2b|fp|na|AT)_)",
     [
@@ -110,7 +114,7 @@ _UNDERSCORE = _Group(
     ],
 )
 _DOT = _Group(
-    rb"\.(?=[\w-])",
+    rb"\.(?=[\w.-])",
     rb"(?<=[9Gstbca]\.)",
     [
         _Shape(rb"ya29\.", rb"[\w.-]{20,}"),  # Google
@@ -118,30 +122,36 @@ _DOT = _Group(
         _Shape(rb"dp\.(?:pt|st|ct|sa)\.", rb"[A-Za-z0-9]{40,}"),  # Doppler
         _Shape(rb"SG\.", rb"[\w-]{16,}+\.[\w-]{16,}"),  # SendGrid
     ],
-    other=rb"eyJ[\w-]{8,}+\.[\w-]{8,}",  # a JWT, from its second part on
+    # A JWT from its second part on, and one that is encrypted: key, initialisation vector, text, tag.
+    other=rb"eyJ[\w-]{8,}+\.[\w-]{8,}|[\w-]{0,700}+\.[\w-]{16,22}\.[\w-]{8,}+\.[\w-]{22,43}(?![\w-])",
 )
 _CAPITAL_A = _Group(
     rb"A",
-    rb"(?=[KSBCIT])",
+    rb"(?=[KSBCITA])",
     [
         _Shape(rb"A", rb"(?:KIA|SIA|BIA|CCA)[0-9A-Z]{16}"),  # AWS
         _Shape(rb"A", rb"Iza[\w-]{35}"),  # Google
         _Shape(rb"A", rb"T[AC]TT3[\w=-]{50,}"),  # Atlassian
+        _Shape(rb"[0-9]{8}:A", rb"A[\w-]{32,}", whole=False),  # Telegram
     ],
 )
 # The first part of a JWT is looked for backwards from the dot after it: forwards, a run of what could begin one
 # would be walked from each of them.
 _JWT_HEAD = re.compile(rb"eyJ[\w-]{8,}\Z")
 _MAX_JWT_HEAD = 4000
+_ESCAPES = (b"n", b"r", b"t", b"b", b"f")
 # What follows the name of an HTTP authentication scheme. Words have no digit and no capital inside; \/ is PHP's.
 # A short one has a digit as well as letters.
 _SCHEME = (
-    rb"(?:(?=[A-Za-z.~+/\\_-]{0,100}(?:[0-9]|[a-z][A-Z]))((?:[\w.~+-]|\\*/){20,}+=*)"
+    rb"(?:(?=(?:[A-Za-z.~+/_-]|\\+/){0,100}(?:[0-9]|[a-z][A-Z]))((?:[\w.~+-]|\\*/){20,}+=*)"
     rb"|(?=[a-z.~+_-]{0,20}[0-9A-Z])((?:[\w.~+-]|\\*/){6,19}+=*+)(?![\w.~+/-]))"
 )
 _SCHEMES = [
     re.compile(name + _SCHEME)
-    for name in (rb"B(?=e|E|a)(?:earer|EARER|asic) ", rb"b(?=earer )(?<![A-Za-z]b)earer ")
+    for name in (
+        rb"B(?=e|E|a)(?:earer|EARER|asic) ",
+        rb"b(?=earer )(?:(?<![A-Za-z]b)|(?<=\\[nrtbf]b)|(?<=\\u[0-9a-fA-F]{4}b)|(?<=%[0-9a-fA-F]{2}b))earer ",
+    )
 ]
 _LETTER_AND_DIGIT = re.compile(rb"(?=.*[0-9]).*[A-Za-z]")
 
@@ -158,9 +168,11 @@ def _keys(pattern: re.Pattern[bytes], raw: bytes) -> Iterator[Span]:
                 continue
             start = head.start()
         before = raw[max(0, start - 64) : start]
-        # After an odd number of backslashes the first letter is an escape: \npm_ is a line end and "pm_".
-        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
-            yield start, match.end()
+        slashes = len(before) - len(before.rstrip(b"\\"))
+        # After an odd number of backslashes the first letter is an escape: \npm_ is a line end and "pm_". After an
+        # even number it may be one in JSON that is inside a string, and has to stay.
+        if slashes % 2 == 0:
+            yield start + (slashes > 0 and raw[start : start + 1] in _ESCAPES), match.end()
         done = match.end()
 
 
@@ -170,6 +182,22 @@ def _authorizations(raw: bytes) -> Iterator[Span]:
         for match in scheme.finditer(raw):
             if match[1] is not None or _is_short_secret(match[0], match[2]):
                 yield match.span(match.lastindex or 0)
+
+
+# X-Api-Key: …, as in a call of curl. Without a dash in its name it might be a line of code: token: str
+_HEADER_LINE = re.compile(
+    rb":(?<=[yntethYNTETH6]:)(?<=(?i:-key|ikey|nkey|skey|oken|cret|ture|-jwt|auth|word|tial|-256):)[ \t]*"
+    rb"((?![:$<{\[(%*])[^\s\"'\\,;]{6,})"
+)
+_HEADER_NAME = re.compile(rb"[A-Za-z][\w-]{0,60}\Z")
+
+
+def _header_lines(raw: bytes) -> Iterator[Span]:
+    """Yield where the value of a credential header stands in a text."""
+    for match in _HEADER_LINE.finditer(raw):
+        name = _HEADER_NAME.search(raw, max(0, match.start() - 60), match.start())
+        if name is not None and b"-" in name[0] and is_header(name[0].decode()):
+            yield match.span(1)
 
 
 def _is_short_secret(scheme: bytes, word: bytes) -> bool:
@@ -190,12 +218,14 @@ DETECTORS: dict[str, Callable[[bytes], Iterator[Span]]] = {
     "keys with .": partial(_keys, _DOT.compiled()),
     "keys with A": partial(_keys, _CAPITAL_A.compiled()),
     "authorizations": _authorizations,
+    "header lines": _header_lines,
 }
 # What a text has in it where they find anything.
 SIGNS = {
     "keys with -": _DASH.signs(),
     "keys with _": _UNDERSCORE.signs(),
-    "keys with .": (*_DOT.signs(), rb"\.eyJ"),
+    "keys with .": (*_DOT.signs(), rb"eyJ[\w-]{8}"),
     "keys with A": tuple(shape.begin + shape.rest for shape in _CAPITAL_A.shapes),
     "authorizations": (rb"(?i)(?:bearer|basic) [\w.~+/\\-]{6}",),
+    "header lines": (rb"(?i)(?:-key|ikey|nkey|skey|oken|cret|ture|-jwt|auth|word|tial|-256):[ \t]*[^\s\"'\\,;]",),
 }

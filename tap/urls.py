@@ -8,7 +8,7 @@ from .credentials import REPLACEMENT
 Span = tuple[int, int]
 
 PARAMETER_NAME = (
-    r"[?&;](?:[\w.~-]*(?:token|secret|passw(?:or)?d|signature|credential|api[-_]?key|access[-_]?key|auth)"
+    r"[?&;](?:[\w.~-]*(?:token|secret|passw(?:or)?d|signature|credential|(?:api|access|account)[-_]?key|auth)"
     r"|key|sig|pwd|jwt|code)"
 )
 _PARAMETER = re.compile(rf"({PARAMETER_NAME}=)[^&;#\s]*", re.IGNORECASE)
@@ -23,7 +23,7 @@ def url(text: str) -> str:
 # What stands before the @ of a URL: up to the last one before the path; or, when there is none before a / and what
 # follows the colon is no port, up to the first after that.
 _LOGIN = re.compile(
-    rb"://([^/?#\s\"\\@:]{0,100}:(?:(?:[^/?#\s\"\\]|\\+u[0-9a-fA-F]{4}){1,300}(?=@)"
+    rb":\\*/\\*/([^/?#\s\"\\@:]{0,100}:(?:(?:[^/?#\s\"\\]|\\+u[0-9a-fA-F]{4}){1,300}(?=@)"
     rb"|(?![0-9]{0,5}(?:[/?#\"\\]|\Z))(?:[^\s\"\\@<>]|\\+u[0-9a-fA-F]{4}|\\+/){1,300}(?=@)))"
 )
 _MAX_LOGIN = 450
@@ -34,7 +34,8 @@ def spans(raw: bytes) -> Iterator[Span]:
     at = raw.find(b"@")
     done = 0
     while at >= 0:
-        start = raw.rfind(b"://", max(done, at - _MAX_LOGIN), at)
+        since = max(done, at - _MAX_LOGIN)
+        start = max(raw.rfind(b"://", since, at), raw.rfind(rb":\/\/", since, at))
         login = _LOGIN.match(raw, start) if start >= 0 else None
         if login is not None and login.end() >= at:
             yield login.span(1)

@@ -77,11 +77,14 @@ def plant(value: Any, planted: str, at: int) -> tuple[Any, int]:
 @given(PLAIN, SHAPES, BESIDE, BESIDE, st.integers(0, 5), st.booleans())
 @example([""], "npm_" + "a1" * 18, "\n", "", 0, False)
 @example([""], "sk-ant-api03-" + "a" * 90, "\n", '"', 0, False)
+@example([""], "npm_" + "a1" * 18, "\\", "", 0, False)
 def test_a_key_shape_anywhere(value: Any, secret: str, before: str, after: str, at: int, ascii_only: bool) -> None:
+    # Behind a backslash that may be the letter of an escape, in JSON that is inside this string.
+    gone = f"{secret[0]}{GONE}" if before.endswith("\\") and secret[0] == "n" else GONE
     planted, left = plant({"args": value, "last": ""}, f"{before}{secret}{after}", at)
-    expected, _ = plant({"args": value, "last": ""}, f"{before}{GONE}{after}", at)
+    expected, _ = plant({"args": value, "last": ""}, f"{before}{gone}{after}", at)
     if left >= 0:  # fewer strings than that
-        planted, expected = {"only": f"{before}{secret}{after}"}, {"only": f"{before}{GONE}{after}"}
+        planted, expected = {"only": f"{before}{secret}{after}"}, {"only": f"{before}{gone}{after}"}
     raw = json.dumps(planted, ensure_ascii=ascii_only, separators=(",", ":")).encode()
     assert json.loads(redact.default(raw)) == expected
 
@@ -580,3 +583,60 @@ def test_a_value_in_single_quotes_leaves_the_json_around_it_whole(end: str) -> N
     redacted = json.loads(redact.default(raw))
     assert "hunter2" not in redacted["text"]
     assert redacted["after"] == 1
+
+
+W, DEEP = WORDY[:40], json.dumps([{"key": "password", "type": "text", "value": "hunter2"}])
+for _ in range(5):
+    DEEP = json.dumps([DEEP])
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        # Cut off, and the quote that ends it is that of a text around it.
+        (rb'{"a":"[\"sent: {\\\"secret\\\": \\\"hunter2\"]"}', rb'{"a":"[\"sent: {\\\"secret\\\": \\\"GONE\"]"}'),
+        # What is no string stands in the list, or the name behind it.
+        (b'{"password":[5,"hunter2",null,"hunter3"]}', b'{"password":[5,"GONE",null,"GONE"]}'),
+        (b'{"value":["hunter2","hunter3"],"name":"password"}', b'{"value":["GONE","GONE"],"name":"password"}'),
+        (DEEP.encode(), DEEP.replace("hunter2", "GONE").encode()),
+        (rb'{"a":"x\nbearer a1b2c3d4e5f6g7h8i9j0k1"}', rb'{"a":"x\nbearer GONE"}'),
+        (rb'{"u":"postgres:\/\/app:hunter2@db"}', rb'{"u":"postgres:\/\/GONE@db"}'),
+        (b'{"t":"cd x;HF_TOKEN=hunter22 run"}', b'{"t":"cd x;HF_TOKEN=GONE run"}'),
+        (
+            b'{"t":"Server=tcp:h;User ID=app;Password=hunter22;Encrypt=yes"}',
+            b'{"t":"Server=tcp:h;User ID=app;Password=GONE;Encrypt=yes"}',
+        ),
+        (
+            f'{{"t":"AccountName=x;AccountKey={W}==;EndpointSuffix=y"}}'.encode(),
+            b'{"t":"AccountName=x;AccountKey=GONE;EndpointSuffix=y"}',
+        ),
+        (
+            b"{\"t\":\"-H 'x-api-key: hunter22' -H 'X-Auth-Token:hunter22'\"}",
+            b"{\"t\":\"-H 'x-api-key: GONE' -H 'X-Auth-Token:GONE'\"}",
+        ),
+        (
+            f'{{"t":"dckr_pat_-{W} figd_-{W}ab pscale_tkn_a.b={W} github_pat__{W} ya29..{W}"}}'.encode(),
+            b'{"t":"GONE GONE GONE GONE GONE"}',
+        ),
+        (b'{"k":"sk-ant-Gew0LLH1n70GVUJG4ZgOQ.vW02BCxyz"}', b'{"k":"GONE"}'),
+        (f'{{"k":"123456789:AA{W[:33]}"}}'.encode(), b'{"k":"1GONE"}'),
+        (f'{{"k":"eyJ{W}..{W[:16]}.{W}.{W[:22]}"}}'.encode(), b'{"k":"GONE"}'),  # a JWT that is encrypted
+        # Each of these was taken for a secret, or the JSON around it damaged.
+        (rb'{"a":"{\"x\": \"password=\",\"y\":1}"}', None),
+        (b'{"a":"x=1;password=document.y"}', None),
+        (b'{"a":"token: str, api_key: string, auth-token: <token>, x-api-key: $KEY"}', None),
+        (rb'{"a":"Basic internationalization\nAuthorization"}', None),
+        (
+            rb'{"a":"[\"-----BEGIN PRIVATE KEY-----x\",\"-----BEGIN PRIVATE KEY-----x-----END PRIVATE KEY-----\"]"}',
+            rb'{"a":"[\"GONE\",\"GONE\"]"}',
+        ),
+        (
+            rb'{"a":"[\"-----BEGIN PRIVATE KEY-----x\",\"-----END PRIVATE KEY-----\"]"}',
+            rb'{"a":"[\"GONE\",\"-----END PRIVATE KEY-----\"]"}',
+        ),
+        (f'{{"a":"{{\\"b\\":\\"\\\\npm_{W}\\"}}"}}'.encode(), rb'{"a":"{\"b\":\"\\nGONE\"}"}'),
+    ],
+)
+def test_what_once_was_missed_or_mistaken(raw: bytes, kept: bytes | None) -> None:
+    json.loads(raw)
+    assert redact.default(raw) == (raw if kept is None else kept.replace(b"GONE", GONE.encode()))

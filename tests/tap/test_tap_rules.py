@@ -6,8 +6,8 @@ import string
 from typing import Any
 
 import pytest
-from agenttap import Tap, redact
-from hypothesis import given
+from agenttap import Tap, redact, rules
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from traced import Trace
 
@@ -61,6 +61,7 @@ def test_a_word_is_gone_from_every_string(value: Any, word: str, ascii_only: boo
             return [(expected(key), expected(item)) for key, item in value.items()]
         return value
 
+    assume(f'"{word}"'.encode() not in rules.OWN_KEYS)
     raw = json.dumps({word: value, "x": f"a{word}b"}, ensure_ascii=ascii_only).encode()
     # `default` may have its own say first.
     before = json.loads(redact.default(raw))

@@ -44,14 +44,16 @@ KB = 1 << 10
         (lambda: Tap("a").tool(property(lambda self: 1)), "@tap.tool goes below @property"),
     ],
 )
-def test_a_mistake_is_told_at_once(wrong: Callable[[], Any], said: str, tmp_path: Path) -> None:
-    os.chdir(tmp_path)
+def test_a_mistake_is_told_at_once(
+    wrong: Callable[[], Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises((TypeError, ValueError), match=re.escape(said)):
         wrong()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_path_from_a_directory_that_is_gone(tmp_path: Path) -> None:
+def test_a_path_from_a_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     os.chdir(gone)
@@ -62,7 +64,7 @@ def test_a_path_from_a_directory_that_is_gone(tmp_path: Path) -> None:
         ):
             Tap("run.jsonl")
     finally:
-        os.chdir(tmp_path)
+        monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
