@@ -1,19 +1,23 @@
 """Any Python object -> JSON: as faithful as can be, and never an exception."""
 
 import dataclasses
+import datetime
 import json
 import math
+import os
+import types
+import uuid
 from collections.abc import Callable, Mapping, Set
 from enum import Enum
 from typing import Any
 
 import orjson
 
-from .guard import attempt
-
 MAX_DEPTH = 150
 MAX_REPR = 10_000
-_SMALL = 8192
+_MANY = 16  # items of a list from which on it is faster to look at the types of all at once
+_ATOMS = frozenset((str, int, bool, type(None), orjson.Fragment))  # what is written as it is
+_NUMBERS = frozenset((int, float))
 _FAILED: Any = object()  # what `_attempt` returns for a call that raised
 _UNKNOWN: Any = object()  # what `_known` returns for a value of which only the repr can be written
 
@@ -26,16 +30,13 @@ def dumps(value: object) -> bytes:
     type and message; anything else as its `repr`. NaN and infinities become strings, integers keep all their
     digits, a lone surrogate becomes its escape as text, a cycle `<cycle>`.
     """
-    # Not `_attempt`: no code of the agent's runs right here, so what is no Exception comes from a signal handler.
-    done: bytes | None = attempt(orjson.dumps, value, _default, quiet=True)
-    if done is None:
+    # orjson holds no references to what is in the containers that it walks. Code that runs meanwhile (its hook for
+    # unknown types, an enum's `value`, and with these every other thread) could take that away, and the process
+    # would crash. So it walks copies only, made of types that run no code.
+    try:
+        return orjson.dumps(_copy(value, 0))
+    except Exception:  # noqa: BLE001 - whatever it is, the slow way can do it
         return orjson.dumps(_plain(value, ()))
-    # orjson writes NaN as null and says nothing. Looking at few values costs less than looking through long text.
-    if len(done) <= _SMALL and b"null" not in done:
-        return done
-    if attempt(_may_hold_nan, value, default=True, quiet=True) and b"null" in done:
-        return orjson.dumps(_plain(value, ()))
-    return done
 
 
 def raw_json(body: bytes) -> orjson.Fragment | None:
@@ -95,44 +96,108 @@ def _attempt(function: Callable[..., Any], *args: Any) -> Any:
         return _FAILED
 
 
-def _default(value: Any) -> Any:
-    """orjson's hook for what it does not know."""
-    known = _attempt(_known, value)
-    return _repr(value) if known is _FAILED or known is _UNKNOWN else known
+def _copy(value: Any, depth: int) -> Any:
+    """Return a copy of `value` if it is made of JSON's own types alone. Raises for anything else, and for NaN."""
+    kind = type(value)
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deep")
+    if kind is dict:
+        fields = value.copy()
+        for key, item in fields.items():
+            inner = type(item)
+            if inner not in _ATOMS and (inner is not float or not math.isfinite(item)):
+                fields[key] = _copy(item, depth + 1)
+        return fields
+    if kind is list or kind is tuple:
+        items = list(value)
+        if len(items) >= _MANY:
+            kinds = set(map(type, items))
+            if kinds <= _ATOMS or (kinds <= _NUMBERS and all(map(math.isfinite, items))):
+                return items
+        for at, item in enumerate(items):
+            if type(item) not in _ATOMS:
+                items[at] = _copy(item, depth + 1)
+        return items
+    if kind in _ATOMS or (kind is float and math.isfinite(value)):
+        return value
+    raise TypeError(kind)
+
+
+def _plain(value: Any, above: tuple[int, ...]) -> Any:
+    """Return a copy of `value` made of what orjson takes; `above` holds the ids of the containers around it.
+
+    Never raises: of a container, only the items that cannot be written are lost.
+    """
+    kind = type(value)
+    if kind is str and value.isascii():
+        return value
+    done = _attempt(_simpler, value, above)
+    return _repr(value) if done is _FAILED or done is _UNKNOWN else done
+
+
+def _simpler(value: Any, above: tuple[int, ...]) -> Any:
+    """Return the same, or _UNKNOWN if only the repr can be written. May raise."""
+    if value is None or isinstance(value, bool | orjson.Fragment):
+        return value
+    if isinstance(value, Enum):
+        return _plain(value.value, above)
+    if isinstance(value, str):
+        return clean(str.__str__(value))
+    if isinstance(value, float):
+        plain = float.__float__(value)
+        return plain if math.isfinite(plain) else repr(plain)
+    if isinstance(value, int):
+        return _integer(int.__int__(value))
+    if id(value) in above:
+        return "<cycle>"
+    if len(above) >= MAX_DEPTH:
+        return "<nested too deep>"
+    return _contents(value, (*above, id(value)))
+
+
+def _contents(value: Any, above: tuple[int, ...]) -> Any:
+    if isinstance(value, dict):
+        return _object(value, above)
+    if isinstance(value, list | tuple) and not hasattr(type(value), "_asdict"):
+        return [_plain(item, above) for item in list(value)]
+    if isinstance(value, datetime.date | datetime.time | uuid.UUID):
+        return orjson.Fragment(orjson.dumps(value))
+    if dataclasses.is_dataclass(type(value)):
+        names = [field.name for field in dataclasses.fields(type(value)) if not field.name.startswith("_")]
+        return _object({name: _field(value, name) for name in names}, above)
+    known = _known(value)
+    return _UNKNOWN if known is _UNKNOWN else _plain(known, above)
 
 
 def _known(value: Any) -> Any:
     """Return something simpler that stands for `value`, or _UNKNOWN if only its repr can. May raise."""
-    if isinstance(value, str):
-        return clean(value)
+    kind = type(value)  # asked for a name, a value may answer with a call over the network; its class does not
     if isinstance(value, bytes | bytearray | memoryview):
         return _bytes(bytes(value))
     if isinstance(value, BaseException):
         message = _attempt(str, value)
-        cannot = f"<{type(value).__name__} that cannot be shown>"
-        return {"type": type(value).__qualname__, "message": cannot if message is _FAILED else message}
+        cannot = f"<{kind.__name__} that cannot be shown>"
+        return {"type": kind.__qualname__, "message": cannot if message is _FAILED else message}
     if isinstance(value, type):
         return _UNKNOWN
-    if callable(getattr(type(value), "model_dump", None)):  # pydantic
+    if callable(getattr(kind, "model_dump", None)):  # pydantic
         fields = _attempt(_model_dump, value)
         return value.model_dump() if fields is _FAILED else fields
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return value._asdict()
+    if callable(getattr(kind, "_asdict", None)) and isinstance(value, tuple):
+        return value._asdict()  # type: ignore[attr-defined] # a named tuple
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Set):
         in_order = _attempt(sorted, value)
         return list(value) if in_order is _FAILED else in_order
-    if isinstance(value, list | tuple) or type(value).__name__ in ("deque", "range", "dict_keys", "dict_values"):
+    if kind.__name__ in ("deque", "range", "dict_keys", "dict_values"):
         return list(value)
-    if isinstance(value, int):
-        return orjson.Fragment(int.__repr__(value).encode())
-    if type(value).__name__ in ("Decimal", "Fraction"):
+    if kind.__name__ in ("Decimal", "Fraction"):
         return str(value)
-    if hasattr(value, "__fspath__"):
-        return value.__fspath__()
-    if callable(getattr(type(value), "tolist", None)):  # numpy
-        return orjson.Fragment(dumps(value.tolist()))
+    if hasattr(kind, "__fspath__"):
+        return os.fspath(value)
+    if callable(getattr(kind, "tolist", None)):  # numpy
+        return value.tolist()
     return _UNKNOWN
 
 
@@ -157,67 +222,7 @@ def _shown(value: object) -> str:
     return clean(shown if len(shown) <= MAX_REPR else shown[:MAX_REPR] + "…")
 
 
-def _may_hold_nan(value: object) -> bool:
-    """Say whether there is NaN or an infinity in `value`, or something that is not looked into here."""
-    seen: list[Any] = [value]
-    for item in seen:  # grows meanwhile
-        kind = type(item)
-        if kind is dict:
-            seen.extend(item.values())
-        elif kind is list or kind is tuple:
-            seen.extend(item)
-        elif kind is float:
-            if not math.isfinite(item):
-                return True
-        elif kind not in _NEVER_NAN:
-            return True  # something with insides of its own
-    return False
-
-
-_NEVER_NAN = (str, int, bool, type(None), bytes, orjson.Fragment)
-
-
-def _plain(value: Any, above: tuple[int, ...]) -> Any:
-    """Return a copy of `value` made of what orjson takes; `above` holds the ids of the containers around it.
-
-    Never raises: of a container, only the items that cannot be written are lost.
-    """
-    done = _attempt(_copy, value, above)
-    return _repr(value) if done is _FAILED else done
-
-
-def _copy(value: Any, above: tuple[int, ...]) -> Any:
-    if value is None or isinstance(value, bool | orjson.Fragment):
-        return value
-    if isinstance(value, Enum):
-        return _plain(value.value, above)
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else repr(float(value))
-    if isinstance(value, int):
-        return _integer(value)
-    if id(value) in above:
-        return "<cycle>"
-    if len(above) >= MAX_DEPTH:
-        return "<nested too deep>"
-    return _contents(value, (*above, id(value)))
-
-
-def _contents(value: Any, above: tuple[int, ...]) -> Any:
-    if isinstance(value, dict):
-        return _object(value, above)
-    if isinstance(value, list | tuple) and not hasattr(value, "_asdict"):
-        return [_plain(item, above) for item in list(value)]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _object({f.name: _field(value, f.name) for f in dataclasses.fields(value)}, above)
-    known = _known(value)
-    if known is not _UNKNOWN:
-        return _plain(known, above)
-    return orjson.Fragment(orjson.dumps(value))  # dates, times, UUIDs; TypeError for the rest
-
-
-def _object(value: dict[Any, Any], above: tuple[int, ...]) -> Any:
+def _object(value: dict[Any, Any], above: tuple[int, ...]) -> dict[str, Any]:
     done: dict[str, Any] = {}
     for key, item in list(value.items()):
         name = _attempt(_key, key)
@@ -230,7 +235,15 @@ def _object(value: dict[Any, Any], above: tuple[int, ...]) -> Any:
 
 
 def _field(value: object, name: str) -> Any:
-    found = _attempt(getattr, value, name, None)
+    """Return a field of a dataclass as it stands there: what would be loaded when somebody asks for it is not."""
+    held = _attempt(object.__getattribute__, value, "__dict__")
+    if type(held) is dict and name in held:
+        return held[name]
+    found = getattr(type(value), name, None)
+    if isinstance(found, property | types.MemberDescriptorType):  # the latter is a slot
+        found = _attempt(found.__get__, value)
+    elif hasattr(type(found), "__get__"):
+        found = _FAILED
     return f"<{name} cannot be read>" if found is _FAILED else found
 
 
@@ -246,8 +259,8 @@ def _key(key: Any) -> str:
 
 def _integer(value: int) -> Any:
     if -(2**63) <= value < 2**64:
-        return int(value)
+        return value
     try:
-        return orjson.Fragment(int.__repr__(value).encode())
+        return orjson.Fragment(repr(value).encode())
     except ValueError:  # more digits than sys.get_int_max_str_digits() allows
         return hex(value)

@@ -6,12 +6,14 @@ import enum
 import json
 import math
 import pathlib
+import subprocess
+import sys
 import uuid
 from collections import OrderedDict, deque, namedtuple
 from collections.abc import Iterator
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import pydantic
 import pytest
@@ -99,12 +101,69 @@ class PanicProxy:
 @dataclasses.dataclass
 class Lazy:
     password: str
-    loaded: Any = None
+    loaded: Any = dataclasses.field(init=False)
 
-    def __getattribute__(self, name: str) -> Any:
-        if name == "loaded":
-            raise Panic
-        return object.__getattribute__(self, name)
+    @property
+    def _loaded(self) -> Any:
+        raise Panic
+
+
+Lazy.loaded = Lazy._loaded  # type: ignore[assignment] # as a field that is computed
+
+
+class Loader:
+    """As the attributes of an object-relational mapper: what is not there yet is fetched."""
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self if instance is None else pytest.fail("fetched")
+
+    def __set__(self, instance: object, value: object) -> None:
+        instance.__dict__["row"] = value
+
+
+@dataclasses.dataclass
+class Row:
+    row: Any = dataclasses.field(init=False)
+    _session: str = "private"
+
+
+Row.row = Loader()
+
+
+@dataclasses.dataclass(slots=True)
+class Slots:
+    a: int
+    b: Any = dataclasses.field(init=False)
+
+
+class Answers:
+    """Has an answer to everything that it is asked for, as a proxy of another program's objects."""
+
+    asked: ClassVar[list[str]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return lambda *args, **kwargs: name
+
+    def __repr__(self) -> str:
+        return "<proxy>"
+
+
+@dataclasses.dataclass
+class AnswersData(Answers):
+    a: int = 1
+    b: Any = dataclasses.field(init=False)
+
+    __repr__ = Answers.__repr__
+
+
+class AnswersTuple(Answers, tuple[int, ...]):
+    pass
+
+
+class Path(Answers):
+    def __fspath__(self) -> str:
+        return "/a"
 
 
 class Text(str):
@@ -138,6 +197,8 @@ def test_json_is_itself(value: Any) -> None:
     [
         (Point(1.5, {"b", "a"}), {"x": 1.5, "tags": ["a", "b"]}),
         (Point(math.nan, set()), {"x": "nan", "tags": []}),
+        (Row(), {"row": "<row cannot be read>"}),
+        (Slots(1), {"a": 1, "b": "<b cannot be read>"}),
         (Model(name="n", when=datetime.date(2026, 5, 24)), {"name": "n", "when": "2026-05-24", "inner": None}),
         (Model(name="n", inner={1, 2}), {"name": "n", "when": None, "inner": [1, 2]}),
         (Model.model_construct(name=5, when="?"), {"name": 5, "when": "?", "inner": None}),  # pydantic would warn
@@ -226,6 +287,31 @@ def test_nan_is_found_wherever_it_is(many: int) -> None:
     assert json.loads(dumps([*["x" * 5] * many, Point(math.inf, set())]))[-1] == {"x": "inf", "tags": []}
 
 
+@pytest.mark.parametrize("many", [0, 1, 100])
+def test_numbers_of_all_kinds_in_one_list(many: int) -> None:
+    for odd, shown in ((math.nan, "nan"), (-math.inf, "-inf"), (10**400, 10**400), (True, True), (2**64, 2**64)):
+        assert json.loads(dumps([*[1.5, 2] * many, odd])) == [*[1.5, 2] * many, shown]
+
+
+@pytest.mark.parametrize("other", [1, {1}, math.nan], ids=repr)
+def test_what_is_written_stays_as_it_was(other: Any) -> None:
+    value = {"a": (1, [other]), "b": [(2,), {"c": (other,)}], "d": [(3,)] * 50}
+    expected = {"a": (1, [other]), "b": [(2,), {"c": (other,)}], "d": [(3,)] * 50}
+    dumps(value)
+    assert value == expected
+
+
+def test_how_deep_containers_may_be_nested() -> None:
+    for odd in (1, {1}):
+        value: Any = odd
+        for _ in range(140):
+            value = [value]
+        assert b"<nested too deep>" not in dumps(value)
+        for _ in range(20):
+            value = {"a": value}
+        assert b"<nested too deep>" in dumps(value)
+
+
 def test_what_cannot_be_shown_in_full() -> None:
     def numbers() -> Iterator[int]:
         yield 1
@@ -256,3 +342,63 @@ def test_what_is_no_json_is_not_taken_for_it(body: bytes) -> None:
     if body != b'{"a":"\n"}':
         with pytest.raises(ValueError, match=r"."):
             loads(body.decode("latin-1"))
+
+
+def test_no_value_is_asked_for_an_attribute_that_its_class_does_not_have() -> None:
+    done = json.loads(dumps([Answers(), AnswersData(), AnswersTuple((1,)), Path()]))
+    assert done == ["<proxy>", {"a": 1, "b": None}, [1], "/a"]
+    assert Answers.asked == []
+
+
+CHANGES = """
+import dataclasses, enum, sys
+from agenttap.jsonable import dumps
+
+class Clears:
+    def __repr__(self):
+        box.clear()
+        return "cleared"
+
+class Models(Clears):
+    def model_dump(self, **kwargs):
+        return repr(self)
+
+class Arrays(Clears):
+    def tolist(self):
+        return repr(self)
+
+class Colours(enum.Enum):
+    RED = 1
+    value = property(lambda self: Clears.__repr__(self))
+
+class Fails(enum.Enum):
+    RED = 1
+    value = property(lambda self: 1 / 0)
+
+@dataclasses.dataclass
+class Data:
+    a: int
+
+    def __getattribute__(self, name):
+        return Clears.__repr__(self) if name in ("a", "__dict__") else object.__getattribute__(self, name)
+
+one = {
+    "repr": Clears(), "model": Models(), "array": Arrays(), "enum": Colours.RED, "failing": Fails.RED,
+    "data": Data(1),
+}[sys.argv[1]]
+rest = [[str(i) + "x" * 50] for i in range(3000)]
+box = [one, *rest]
+if sys.argv[2] == "dict":
+    box = {str(at): value for at, value in enumerate(box)}
+print(len(dumps({"box": box})))
+"""
+
+
+@pytest.mark.parametrize("container", ["list", "dict"])
+@pytest.mark.parametrize("odd", ["repr", "model", "array", "enum", "failing", "data"])
+def test_a_container_that_changes_while_it_is_written(odd: str, container: str) -> None:
+    """In a process of its own, as what this is about is a process that crashes."""
+    args = [sys.executable, "-c", CHANGES, odd, container]
+    done = subprocess.run(args, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100_000  # all that was there at the beginning
