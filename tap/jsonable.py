@@ -39,6 +39,27 @@ def dumps(value: object) -> bytes:
         return orjson.dumps(_plain(value, ()))
 
 
+def dumps_within(payload: dict[str, Any], limit: int, small: int) -> bytes:
+    """Return `dumps(payload)`, or if that takes more than `limit` bytes, only its values of up to `small` bytes.
+
+    These have the keys `truncated`, true, and `bytes`, how many all of it would take, at least: where the lengths
+    of its strings already show that it is too large, it is not written to find out.
+    """
+    try:
+        plain = _copy(payload, 0)
+        size = _at_least(plain)
+        raw = b"" if size > limit else orjson.dumps(plain)
+    except Exception:  # noqa: BLE001 - as above
+        plain = _object(payload, ())
+        size = _at_least(plain)
+        raw = b"" if size > limit else orjson.dumps(plain)
+    size = max(size, len(raw))
+    if size <= limit:
+        return raw
+    kept = {key: value for key, value in plain.items() if _is_small(value, small)}
+    return dumps(kept | {"truncated": True, "bytes": size})
+
+
 def raw_json(body: bytes) -> orjson.Fragment | None:
     """Return `body` for use as a value in `dumps`, as it came, if it is complete JSON; else None.
 
@@ -121,6 +142,38 @@ def _copy(value: Any, depth: int) -> Any:
     if kind in _ATOMS or (kind is float and math.isfinite(value)):
         return value
     raise TypeError(kind)
+
+
+def _at_least(plain: dict[str, Any]) -> int:
+    """Return how many bytes this takes at the least, by what is cheap to know: the strings in its upper levels."""
+    size = 0
+    for value in plain.values():
+        kind = type(value)
+        if kind is str:
+            size += len(value)
+        elif kind is dict or kind is list:
+            size += 2 * len(value)
+            if len(value) < _MANY:
+                for item in value.values() if kind is dict else value:
+                    if type(item) is str:
+                        size += len(item)
+    return size
+
+
+def _is_small(plain: Any, small: int) -> bool:
+    """Say whether this takes up to `small` bytes, without writing it if it is far from that."""
+    room = small
+    seen: list[Any] = [plain]
+    for item in seen:  # grows meanwhile
+        kind = type(item)
+        room -= len(item) if kind is str or kind is dict or kind is list else 1
+        if room < 0:
+            return False
+        if kind is dict:
+            seen.extend(item.values())
+        elif kind is list:
+            seen.extend(item)
+    return len(dumps(plain)) <= small
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:

@@ -9,7 +9,7 @@ from . import event, guard, hooks, installed, settings, step
 from . import redact as redaction
 from .backlog import Record
 from .journal import DRAIN, Journal
-from .jsonable import dumps
+from .jsonable import dumps, dumps_within
 from .lock import holding
 from .run import Run, active, told
 from .tools import Call, Calls
@@ -269,11 +269,7 @@ class Recorder:
         return self.heir(self._default)
 
     def _dumps(self, payload: dict[str, Any]) -> bytes:
-        raw = dumps(payload)
-        if len(raw) > self.max_event_bytes:
-            kept = {key: value for key, value in payload.items() if len(dumps(value)) <= _SMALL}
-            raw = dumps(kept | {"truncated": True, "bytes": len(raw)})
-        return raw
+        return dumps_within(payload, self.max_event_bytes, _SMALL)
 
     def _redacted(self, raw: bytes) -> bytes:
         if self.redact is None:

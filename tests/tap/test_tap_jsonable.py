@@ -8,6 +8,7 @@ import math
 import pathlib
 import subprocess
 import sys
+import tracemalloc
 import uuid
 from collections import OrderedDict, deque, namedtuple
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typing import Any, ClassVar
 
 import pydantic
 import pytest
-from agenttap.jsonable import dumps, loads, raw_json
+from agenttap.jsonable import dumps, dumps_within, loads, raw_json
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -402,3 +403,51 @@ def test_a_container_that_changes_while_it_is_written(odd: str, container: str) 
     done = subprocess.run(args, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 100_000  # all that was there at the beginning
+
+
+def test_what_is_within_the_limit_is_written_in_full() -> None:
+    for value in ({"a": [1, "x"]}, {"a": {1, 2}, "b": b"x"}, {"a": "\ud83d"}):
+        assert dumps_within(value, len(dumps(value)), 4) == dumps(value)
+
+
+@pytest.mark.parametrize(
+    "large",
+    ["x" * 1000, b"x" * 1000, ["x" * 500, "x" * 500], [1] * 1000, {"a": {"b": {"c": ["x" * 1000]}}}, [{1}] * 500],
+    ids=["str", "bytes", "strings", "list", "deep", "sets"],
+)
+def test_what_is_too_large_keeps_its_small_values(large: Any) -> None:
+    payload = {"large": large, "small": "x" * 98, "same": [1], "over": "x" * 99, "set": {1}, "null": None}
+    done = json.loads(dumps_within(payload, 900, 100))
+    size = done.pop("bytes")
+    assert done == {"small": "x" * 98, "same": [1], "set": [1], "null": None, "truncated": True}
+    assert 900 < size <= len(dumps(payload))
+
+
+def test_the_length_of_what_is_too_large_is_exact_where_it_was_written() -> None:
+    payload = {"a": [{"b": ["x" * 1000]}]}
+    assert json.loads(dumps_within(payload, 900, 100))["bytes"] == len(dumps(payload))
+
+
+@pytest.mark.parametrize(
+    "large", ["x" * 20_000_000, ["é" * 20_000_000], [None] * 1_000_000], ids=["str", "strings", "list"]
+)
+def test_what_is_far_too_large_is_not_written_to_find_out(large: Any) -> None:
+    tracemalloc.start()
+    try:
+        dumps_within({"args": {"a": large}} if type(large) is str else {"result": large}, 1_000_000, 4096)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_what_stands_for_a_value_is_made_once() -> None:
+    calls: list[int] = []
+
+    class Array:
+        def tolist(self) -> list[str]:
+            calls.append(1)
+            return ["x" * 10] * 1000
+
+    assert json.loads(dumps_within({"a": Array(), "b": 1}, 1000, 100))["b"] == 1
+    assert len(calls) == 1
