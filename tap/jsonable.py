@@ -16,8 +16,9 @@ import orjson
 MAX_DEPTH = 150
 MAX_REPR = 10_000
 _MANY = 16  # items of a list from which on it is faster to look at the types of all at once
-_ATOMS = frozenset((str, int, bool, type(None), orjson.Fragment))  # what is written as it is
 _NUMBERS = frozenset((int, float))
+_DATES = (datetime.datetime, datetime.date, datetime.time)
+_ATOMS = frozenset((str, int, bool, type(None), orjson.Fragment))  # what is written as it is
 _FAILED: Any = object()  # what `_attempt` returns for a call that raised
 _UNKNOWN: Any = object()  # what `_known` returns for a value of which only the repr can be written
 
@@ -32,7 +33,8 @@ def dumps(value: object) -> bytes:
     """
     # orjson holds no references to what is in the containers that it walks. Code that runs meanwhile (its hook for
     # unknown types, an enum's `value`, and with these every other thread) could take that away, and the process
-    # would crash. So it walks copies only, made of types that run no code.
+    # would crash; as it does when such a `value`, a time zone or a slot of a dataclass raises. So it gets copies
+    # only, made of types that run no code.
     try:
         return orjson.dumps(_copy(value, 0))
     except Exception:  # noqa: BLE001 - whatever it is, the slow way can do it
@@ -118,7 +120,10 @@ def _attempt(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _copy(value: Any, depth: int) -> Any:
-    """Return a copy of `value` if it is made of JSON's own types alone. Raises for anything else, and for NaN."""
+    """Return the same as `_plain`, faster, but leave the strings, integers and keys that orjson refuses in it.
+
+    Raises when this is nested too deep, or a cycle.
+    """
     kind = type(value)
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
@@ -141,7 +146,7 @@ def _copy(value: Any, depth: int) -> Any:
         return items
     if kind in _ATOMS or (kind is float and math.isfinite(value)):
         return value
-    raise TypeError(kind)
+    return _copy(_simpler(value), depth + 1)
 
 
 def _at_least(plain: dict[str, Any]) -> int:
@@ -182,49 +187,53 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
     Never raises: of a container, only the items that cannot be written are lost.
     """
     kind = type(value)
-    if kind is str and value.isascii():
+    if kind is str:
+        return value if value.isascii() else clean(value)
+    if kind is int:
+        return _integer(value)
+    if kind in _ATOMS or (kind is float and math.isfinite(value)):
         return value
-    done = _attempt(_simpler, value, above)
-    return _repr(value) if done is _FAILED or done is _UNKNOWN else done
-
-
-def _simpler(value: Any, above: tuple[int, ...]) -> Any:
-    """Return the same, or _UNKNOWN if only the repr can be written. May raise."""
-    if value is None or isinstance(value, bool | orjson.Fragment):
-        return value
-    if isinstance(value, Enum):
-        return _plain(value.value, above)
-    if isinstance(value, str):
-        return clean(str.__str__(value))
-    if isinstance(value, float):
-        plain = float.__float__(value)
-        return plain if math.isfinite(plain) else repr(plain)
-    if isinstance(value, int):
-        return _integer(int.__int__(value))
     if id(value) in above:
         return "<cycle>"
     if len(above) >= MAX_DEPTH:
         return "<nested too deep>"
-    return _contents(value, (*above, id(value)))
+    done = _attempt(_insides, value, (*above, id(value)))
+    return _repr(value) if done is _FAILED else done
 
 
-def _contents(value: Any, above: tuple[int, ...]) -> Any:
-    if isinstance(value, dict):
+def _insides(value: Any, above: tuple[int, ...]) -> Any:
+    kind = type(value)
+    if kind is dict:
         return _object(value, above)
-    if isinstance(value, list | tuple) and not hasattr(type(value), "_asdict"):
+    if kind is list or kind is tuple:
         return [_plain(item, above) for item in list(value)]
-    if isinstance(value, datetime.date | datetime.time | uuid.UUID):
-        return orjson.Fragment(orjson.dumps(value))
-    if dataclasses.is_dataclass(type(value)):
-        names = [field.name for field in dataclasses.fields(type(value)) if not field.name.startswith("_")]
-        return _object({name: _field(value, name) for name in names}, above)
-    known = _known(value)
-    return _UNKNOWN if known is _UNKNOWN else _plain(known, above)
+    return _plain(_simpler(value), above)
+
+
+def _simpler(value: Any) -> Any:
+    """Return something that stands for `value` and is nearer to JSON, at last its `repr`."""
+    known = _attempt(_known, value)
+    return _repr(value) if known is _FAILED or known is _UNKNOWN else known
 
 
 def _known(value: Any) -> Any:
-    """Return something simpler that stands for `value`, or _UNKNOWN if only its repr can. May raise."""
+    """Return the same, or _UNKNOWN if it has nothing but a `repr`. May raise."""
     kind = type(value)  # asked for a name, a value may answer with a call over the network; its class does not
+    if kind in _DATES:
+        return value.isoformat()
+    if kind is uuid.UUID:
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        number = float.__float__(value)
+        return number if math.isfinite(number) else repr(number)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if dataclasses.is_dataclass(kind):
+        return _fields(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return _bytes(bytes(value))
     if isinstance(value, BaseException):
@@ -238,12 +247,12 @@ def _known(value: Any) -> Any:
         return value.model_dump() if fields is _FAILED else fields
     if callable(getattr(kind, "_asdict", None)) and isinstance(value, tuple):
         return value._asdict()  # type: ignore[attr-defined] # a named tuple
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping):  # or a subclass of dict
         return dict(value)
     if isinstance(value, Set):
         in_order = _attempt(sorted, value)
         return list(value) if in_order is _FAILED else in_order
-    if kind.__name__ in ("deque", "range", "dict_keys", "dict_values"):
+    if isinstance(value, list | tuple) or kind.__name__ in ("deque", "range", "dict_keys", "dict_values"):
         return list(value)
     if kind.__name__ in ("Decimal", "Fraction"):
         return str(value)
@@ -278,7 +287,7 @@ def _shown(value: object) -> str:
 def _object(value: dict[Any, Any], above: tuple[int, ...]) -> dict[str, Any]:
     done: dict[str, Any] = {}
     for key, item in list(value.items()):
-        name = _attempt(_key, key)
+        name = key if type(key) is str and key.isascii() else _attempt(_key, key)
         if name is _FAILED:
             name = _repr(key)
         while name in done:  # 1 and "1" are two keys in Python
@@ -287,11 +296,16 @@ def _object(value: dict[Any, Any], above: tuple[int, ...]) -> dict[str, Any]:
     return done
 
 
-def _field(value: object, name: str) -> Any:
-    """Return a field of a dataclass as it stands there: what would be loaded when somebody asks for it is not."""
+def _fields(value: Any) -> dict[str, Any]:
+    """Return the public fields of a dataclass as they stand there: what is only loaded when asked for is not."""
     held = _attempt(object.__getattribute__, value, "__dict__")
-    if type(held) is dict and name in held:
-        return held[name]
+    inside = held.copy() if type(held) is dict else {}
+    names = [field.name for field in dataclasses.fields(type(value)) if not field.name.startswith("_")]
+    return {name: inside[name] if name in inside else _field(value, name) for name in names}
+
+
+def _field(value: object, name: str) -> Any:
+    """Return a field that is a slot, a property or the default that the class has; None if there is nothing."""
     found = getattr(type(value), name, None)
     if isinstance(found, property | types.MemberDescriptorType):  # the latter is a slot
         found = _attempt(found.__get__, value)

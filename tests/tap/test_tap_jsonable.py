@@ -171,6 +171,14 @@ class Text(str):
     pass
 
 
+class Nowhere(datetime.tzinfo):
+    def utcoffset(self, when: datetime.datetime | None) -> datetime.timedelta:
+        raise Panic
+
+    def __repr__(self) -> str:
+        return "nowhere"
+
+
 Pair = namedtuple("Pair", "a b")
 CYCLE: list[Any] = [1]
 CYCLE.append({"again": CYCLE})
@@ -229,6 +237,8 @@ def test_json_is_itself(value: Any) -> None:
         (pathlib.Path("/a/b"), "/a/b"),
         (Decimal("1.10"), "1.10"),
         (datetime.datetime(2026, 5, 24, 3, 17, tzinfo=datetime.UTC), "2026-05-24T03:17:00+00:00"),
+        (datetime.datetime(2026, 5, 24, 3, 17, 1, 5), "2026-05-24T03:17:01.000005"),
+        (datetime.time(3, 17), "03:17:00"),
         ([datetime.date(2026, 5, 24), 2**70], ["2026-05-24", 2**70]),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (Text("a"), "a"),
@@ -252,6 +262,8 @@ ODD = [
     (Broken(), "<Broken whose repr fails>"),
     (PanicError(), {"type": "PanicError", "message": "<PanicError that cannot be shown>"}),
     (PanicModel(), "PanicModel()"),
+    (datetime.datetime(2026, 5, 24, tzinfo=Nowhere()), "datetime.datetime(2026, 5, 24, 0, 0, tzinfo=nowhere)"),
+    (uuid.UUID.__new__(uuid.UUID), "<UUID whose repr fails>"),
     (Lazy("p"), {"password": "p", "loaded": "<loaded cannot be read>"}),
 ]
 
