@@ -130,7 +130,8 @@ def checked(function: Function, raw: bytes) -> bytes | None:
     What `function` itself records is redacted by `default`, or it would be asked about its own events without end.
     """
     if function is default or _busy.get():
-        return default(raw)
+        done = default(raw)
+        return done if done is raw or raw_json(done) is not None else None  # a damaged line would be lost
     token = _busy.set(True)
     try:
         done = function(raw)
