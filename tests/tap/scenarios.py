@@ -372,7 +372,7 @@ async def error_in_a_stream(agent: Agent) -> list[Call]:
     with agent.failing():
         async for event in Each(await done(agent.call(agent.client(), stream=True))):
             agent.saw(event)
-    return [Call(streamed=True, error="stream", says="no room", body="Hello")]
+    return [Call(streamed=True, error="stream", type="overloaded_error", says="no room", body="Hello")]
 
 
 # --- what breaks -----------------------------------------------------------------------------------------------
@@ -408,7 +408,8 @@ async def no_connection(agent: Agent) -> list[Call]:
     with agent.failing():
         await done(agent.call(client))
     # The aiohttp back end names it a ConnectTimeout in some versions.
-    return [Call(status=None, error=("connection", "timeout"), complete=False)]
+    kind = ("connection", "timeout") if agent.way.backend == "aiohttp" else "connection"
+    return [Call(status=None, error=kind, complete=False)]
 
 
 @scenario()
@@ -927,6 +928,20 @@ async def every_chunk_when_it_comes(agent: Agent) -> list[Call]:
         agent.saw(response.is_stream_consumed, response.is_closed)
     agent.saw(pieces)
     return [Call(streamed=True, body=api.answer)]
+
+
+@scenario()
+async def response_that_nobody_reads_or_closes(agent: Agent) -> list[Call]:
+    gate = threading.Event()
+    begun(agent, gate)
+    http = agent.http()
+    request = http.build_request("POST", agent.server.url + agent.api.path, json=agent.api.ask)
+    response = await done(http.send(request, stream=True))
+    agent.saw(response)
+    response.stream = None  # as when the last reference to it goes
+    gc.collect()
+    gate.set()
+    return [Call(streamed=True, error="cancelled", type="Dropped", complete=False)]
 
 
 @scenario()
