@@ -493,38 +493,30 @@ async def stream_that_just_ends(agent: Agent) -> list[Call]:
     return [Call(streamed=True, error="stream", body="Hello")]
 
 
-@scenario()
-async def cut_after_the_last_event(agent: Agent) -> list[Call]:
+async def _cut_after(agent: Agent, events: list[bytes]) -> list[Call]:
     """The message is whole, but the agent may get an exception all the same."""
-    api, gate = agent.api, threading.Event()
-    agent.server.replies.append(stream(*api.events[: api.terminal], gate, end="cut"))
-    raised = None
+    gate, raised = threading.Event(), None
+    agent.server.replies.append(stream(*events, gate, end="cut"))
     try:
         async for event in Each(await done(agent.call(agent.client(), stream=True))):
             agent.saw(event)
-            if api.text(event):
+            if agent.api.text(event):
                 gate.set()
     except Exception as exc:  # noqa: BLE001 - which one comes, if any, is what is compared
         raised = type(exc).__name__
         agent.saw(exc)
-    return [Call(streamed=True, error=raised and "connection", complete=True, body=api.answer)]
+    return [Call(streamed=True, error=raised and "connection", complete=True, body=agent.api.answer)]
+
+
+@scenario()
+async def cut_after_the_last_event(agent: Agent) -> list[Call]:
+    return await _cut_after(agent, agent.api.events[: agent.api.terminal])
 
 
 @scenario()
 async def cut_after_the_very_last_event(agent: Agent) -> list[Call]:
     """Some SDKs read on after it, to free the connection, and pass over what goes wrong there."""
-    api, gate = agent.api, threading.Event()
-    agent.server.replies.append(stream(*api.events, gate, end="cut"))
-    raised = None
-    try:
-        async for event in Each(await done(agent.call(agent.client(), stream=True))):
-            agent.saw(event)
-            if api.text(event):
-                gate.set()
-    except Exception as exc:  # noqa: BLE001 - which one comes, if any, is what is compared
-        raised = type(exc).__name__
-        agent.saw(exc)
-    return [Call(streamed=True, error=raised and "connection", complete=True, body=api.answer)]
+    return await _cut_after(agent, agent.api.events)
 
 
 # --- who goes away ---------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from agenttap.file import FileSink
 from agenttap.journal import Journal
 from agenttap.run import Run
 from agenttap.sink import CallbackSink
-from traced import Trace
+from traced import Trace, parsed
 
 
 @pytest.fixture(autouse=True)
@@ -262,13 +262,7 @@ tap.record("after")
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("cannot write") == 1
-    events, torn = [], 0
-    for line in trace.raw.splitlines():
-        try:
-            events.append(json.loads(line))
-        except ValueError:
-            torn += 1
-    assert torn <= 1  # the line in which the room ended
+    events = parsed(trace.raw.splitlines(), torn=1)
     assert seqs(events) == list(range(54))
     assert [event["payload"]["n"] for event in events if event["type"] == "note"] == list(range(50))
 
