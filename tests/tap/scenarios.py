@@ -765,7 +765,7 @@ async def clones_before_and_after(agent: Agent) -> list[Call]:
     http = before._client
     kind = type(http)
     client = agent.wrap(before)
-    agent.saw(client is before, client._client is http, isinstance(http, kind), type(http))
+    agent.saw(client is before, client._client is http, isinstance(http, kind), type(http), type(http).__name__)
     for one in (clone, client, client.with_options(timeout=6), client.copy(max_retries=1)):
         agent.saw(type(one), await done(agent.call(one)))
     return [Call(body=agent.api.answer)] * 4
