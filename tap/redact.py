@@ -61,7 +61,7 @@ def _default(raw: bytes, present: Set[str]) -> bytes:
 
 
 def _spans(raw: bytes, present: Set[str]) -> list[Span]:
-    return [span for name, spans in _DETECTORS.items() if name in present for span in spans(raw)]
+    return [span for name in present if name in _DETECTORS for span in _DETECTORS[name](raw)]
 
 
 def _in_spelled(raw: bytes) -> list[Span]:
