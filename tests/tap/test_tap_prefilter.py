@@ -3,8 +3,6 @@
 import os
 import sys
 import threading
-from collections import deque
-from typing import Any
 
 import pytest
 from agenttap import redact
@@ -167,11 +165,10 @@ def test_without_hyperscan(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_scan_that_fails(loaded: Prefilter, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
-        def scan(self, *args: Any, **kwargs: Any) -> None:
+        def scan(self, raw: bytes) -> set[int]:
             raise RuntimeError("no such thing")
 
-    monkeypatch.setattr(loaded, "_database", Broken())
-    monkeypatch.setattr(loaded, "_scratches", deque([None]))
+    monkeypatch.setattr(loaded, "_scanner", Broken())
     assert redact.default(RAW) == HIDDEN
 
 
