@@ -69,5 +69,5 @@ class _Scanner:
         return found
 
 
-def _note(number: int, start: int, end: int, flags: int, found: set[int]) -> None:
+def _note(number: int, start: int, end: int, flags: int, found: Any) -> None:
     found.add(number)

@@ -128,6 +128,16 @@ PIECES = [
         WORDY,
         "é",
     ),
+    *(
+        "x-api-key: ",
+        "X-Auth-Token:",
+        "Server=",
+        ";Password=",
+        "AccountKey=",
+        ";",
+        "123456789:AA",
+        "eyJhbGciOiJub25lIn0.",
+    ),
     *("x", " ", "a b", "1", "AB12", "hunter2"),
 ]
 
