@@ -1,6 +1,7 @@
 """Runs: numbering, contexts, how they end, forks and children. Whole programs where the end of one matters."""
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from agenttap import Tap
+from agenttap.block import Scope
 from traced import Trace
 
 
@@ -518,6 +520,87 @@ def test_generators_that_take_turns_leave_no_ended_run_behind(trace: Trace) -> N
         tap.record("outside")
     runs = {event["run_id"]: event["payload"]["name"] for event in trace.events("run.started")}
     assert [runs[event["run_id"]] for event in trace.events("inside.right", "outside")] == ["right", None]
+
+
+def test_generators_that_take_turns_leave_no_ended_step_behind(trace: Trace) -> None:
+    def work(name: str) -> Iterator[None]:
+        with tap.step(name):
+            yield
+            yield
+
+    with Tap(trace.path) as tap:
+        left, right = work("left"), work("right")
+        next(left)
+        next(right)
+        list(left)
+        tap.record("inside.right")
+        list(right)
+        tap.record("outside")
+    steps = {event["step_id"]: event["payload"]["name"] for event in trace.events("step.started")}
+    assert [steps.get(event.get("step_id")) for event in trace.events("inside.right", "outside")] == [
+        "right",
+        None,
+    ]
+
+
+def test_a_step_ends_in_the_run_in_which_it_began(trace: Trace) -> None:
+    def work(name: str) -> Iterator[None]:
+        with tap.run(name), tap.step(name):
+            yield
+
+    with Tap(trace.path) as tap:
+        left, right = work("left"), work("right")
+        next(left)
+        next(right)
+        list(left)
+        list(right)
+    types = [[event["type"] for event in events] for events in runs(trace).values()]
+    assert types == [["run.started", "step.started", "step.ended", "run.ended"]] * 2
+
+
+def test_a_task_that_outlives_its_step(trace: Trace) -> None:
+    async def main() -> None:
+        with tap.step("outer") as outer:
+            with tap.step("inner") as inner:
+                task = asyncio.create_task(work())
+                await asyncio.sleep(0)
+            gate.set()
+            await task
+        assert [event["step_id"] for event in trace.events("note")] == [inner.step_id, outer.step_id]
+
+    async def work() -> None:
+        tap.record("note")
+        await gate.wait()
+        tap.record("note")
+
+    gate = asyncio.Event()
+    with Tap(trace.path) as tap:
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("what", ["run", "step"])
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_job_that_plans_its_successor_leaves_nothing_behind(trace: Trace, what: str, overlap: bool) -> None:
+    async def job(left: int, begun: asyncio.Event) -> None:
+        with tap.run("job") if what == "run" else tap.step("job"):
+            begun.set()
+            alive.append(sum(isinstance(one, Scope) for one in gc.get_objects()))
+            if left:
+                successor = asyncio.Event()
+                jobs.append(asyncio.create_task(job(left - 1, successor)))
+                if overlap:
+                    await successor.wait()
+
+    async def main() -> None:
+        jobs.append(asyncio.create_task(job(50, asyncio.Event())))
+        while jobs:
+            await jobs.pop(0)
+
+    alive, jobs = list[int](), list[asyncio.Task[None]]()
+    with Tap(trace.path) as tap:
+        asyncio.run(main())
+    assert len(alive) == 51
+    assert alive[-1] < alive[0] + 10
 
 
 def test_a_worker_of_many_runs_is_told_once_to_close(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
