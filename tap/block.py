@@ -1,4 +1,4 @@
-"""What the `with` blocks of runs, steps and tool calls have in common, and which of them a thread or task is in."""
+"""What the `with` blocks of runs, steps and tool calls have in common, and which of them is the innermost."""
 
 from abc import ABC, abstractmethod
 from contextvars import ContextVar

@@ -18,7 +18,6 @@ from .transport import Flight
 Work = Callable[[], tuple[str, dict[str, Any]]]
 
 _STILL_IN_FLIGHT = ("cancelled", "Closed", "the tap was closed while the response was still coming")
-_BEGINNINGS = {"step.started", "model.request", "http.request", "tool.called"}
 _LOCK_WAIT = 0.05  # seconds for another thread to write the run's start
 _HEAD = 200  # bytes that a head takes, about
 _SMALL = 4096  # bytes; what is kept of a payload that is too large
@@ -192,8 +191,7 @@ class Recorder:
             return
         if not run.announced:
             self.announce(run)
-        if type in _BEGINNINGS:
-            hooks.goes_on()
+        hooks.goes_on(type)
         self.journal.put(self._record_of(run, type, payload, call_id, step_id, counts))
 
     def put_later(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import event, guard
+from . import event, guard, hooks
 from .endpoints import classify
 from .exchange import Exchange, body_value, request_payload, result
 from .run import error_text
@@ -85,6 +85,8 @@ class Flight:
             return
         exchange = self.exchange
         exchange.end(failure)
+        if failure is None:
+            hooks.goes_on("model.response")
         if failure is not None or exchange.heavy:
             self._recorder.put_later(self._run, self._call_id, self._step_id, self._result, self._held)
             return

@@ -263,6 +263,78 @@ def test_a_program_that_exits_by_itself(trace: Trace, text: str, status: str, er
     assert (payload["status"], payload["error"]) == (status, error)
 
 
+CAUGHT = """
+import contextlib, sys, threading
+try: import httpx2 as httpx
+except ImportError: import httpx
+@tap.tool
+def cli(): sys.exit(2)
+def attempt():
+    with contextlib.suppress(SystemExit): cli()
+def answer(request):
+    attempt()
+    return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=b"data: [DONE]")
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "attempt(); tap.record('published')",
+        "with tap.step('look'): attempt()",
+        "with tap.tool_call('look'): attempt()",
+        "with tap.run('task'): attempt()",
+        "attempt(); t = threading.Thread(target=tap.record, args=('published',)); t.start(); t.join()",
+        "client = tap.wrap(httpx.Client(transport=httpx.MockTransport(answer))); client.post('http://a/v1/messages')",
+    ],
+)
+def test_any_event_after_an_exit_that_was_caught_shows_that_it_was(trace: Trace, text: str) -> None:
+    assert program(f"tap.record('note')\n{CAUGHT}{text}", trace).returncode == 0
+    assert {event["payload"]["status"] for event in trace.events("run.ended")} == {"ok"}
+
+
+LEAVING = """
+import asyncio, atexit, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+def items():
+    with tap.step('look'):
+        yield 1
+def clean():
+    for _ in items(): pass
+left = threading.Event()
+def last():
+    left.wait(20)
+    clean()
+def rest():
+    threading.main_thread().join()
+    tap.record('rest')
+async def wait():
+    with tap.step('wait'):
+        await asyncio.sleep(20)
+async def leave():
+    other = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "with tap.step('look'), tap.tool_call('search'): sys.exit(1)",
+        "for _ in items(): sys.exit(1)",  # which closes the generator, before any handler runs
+        "with ThreadPoolExecutor() as pool:\n    pool.submit(last)\n    try: sys.exit(1)\n    finally: left.set()",
+        "threading.Thread(target=rest).start(); sys.exit(1)",
+        "atexit.register(clean); sys.exit(1)",
+        "asyncio.run(leave())",
+    ],
+)
+def test_what_is_recorded_on_the_way_out_takes_back_no_exit(trace: Trace, text: str) -> None:
+    assert program(f"tap.record('note')\n{LEAVING}{text}", trace).returncode == 1
+    ended = trace.one("run.ended")
+    assert (ended["status"], ended["error"]) == ("error", "exit status 1")
+
+
 @pytest.mark.parametrize(("code", "status"), [(0, "ok"), (None, "ok"), (2, "error"), ("no", "error")])
 def test_an_exit_out_of_the_block(trace: Trace, code: object, status: str) -> None:
     tap = Tap(trace.path)
