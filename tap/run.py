@@ -13,6 +13,7 @@ from .lock import Lock
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .backlog import Record
     from .recorder import Recorder
 
 _LIBRARIES = ("anthropic", "openai", "httpx", "httpx2")
@@ -41,8 +42,9 @@ class Run:
         self.pid = _pid
         self.started = time.perf_counter()
         self.seq = 0
-        self.announced = False
-        self.announcing: set[int] = set()  # threads that are making its run.started
+        self.start: Record | None = None  # its run.started, once the first thread has made one
+        self.announced = False  # whether that was recorded
+        self.announcing: set[int] = set()  # threads that are making one
         self.ended = False
         self.failure: dict[str, Any] | None = None  # `error` and `exception` of what it ended with, or will
         self.lock = Lock()

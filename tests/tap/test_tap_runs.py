@@ -4,9 +4,11 @@ import asyncio
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -560,6 +562,61 @@ def test_the_start_comes_first_whatever_its_metadata_does(trace: Trace) -> None:
     tap.close()
     assert trace.types() == ["run.started", "second", "first", "run.ended"]
     assert [event["seq"] for event in trace.events()] == [0, 1, 2, 3]
+
+
+def test_nobody_waits_for_a_first_write_that_hangs(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, gate, write = threading.Event(), threading.Event(), os.write
+
+    def hanging(descriptor: int, line: Any) -> int:
+        if b'"run.started"' in line:
+            hangs.set()
+            gate.wait(20)
+        return write(descriptor, line)
+
+    monkeypatch.setattr(os, "write", hanging)
+    tap = Tap(trace.path)
+    first = threading.Thread(target=tap.record, args=("first",))
+    first.start()
+    assert hangs.wait(10)
+    began = time.monotonic()
+    for _ in range(100):
+        tap.record("note")
+    assert time.monotonic() - began < 2.5  # a twentieth of a second for each would be five
+    tap.recorder.finish()
+    gate.set()
+    first.join()
+    tap.close()
+    assert trace.types() == ["run.started", *["note"] * 100, "run.ended", "first"]
+    assert [event["seq"] for event in trace.events()] == list(range(103))
+
+
+def test_the_longest_wait_is_also_that_for_the_start(tap: Tap) -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with tap.recorder.current_run().lock:
+            held.set()
+            done.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    tap.record("note")
+    done.set()
+    holder.join()
+    assert tap.stats()["longest_wait_ms"] >= 50
+
+
+def test_a_start_that_an_exception_of_a_handlers_breaks_off_is_written_once(
+    trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap = Tap(trace.path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tap.recorder.journal, "number", lambda: signal.raise_signal(signal.SIGINT))
+        tap.record("lost")
+    tap.record("note")
+    tap.close()
+    assert trace.types() == ["run.started", "note", "run.ended"]
 
 
 def test_metadata_that_records_while_it_is_shown(trace: Trace) -> None:
