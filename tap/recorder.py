@@ -190,17 +190,19 @@ class Recorder:
         step_id: str | None = None,
         *,
         counts: bool = False,
+        journal: Journal | None = None,
     ) -> None:
-        """Record one event."""
+        """Record one event, in another journal than the recorder's own if one is given."""
         if (self.disabled or self.closed) and self._off():
             return
         if not run.announced:
             self.announce(run)
         hooks.goes_on(type)
-        self.journal.put(self._record_of(run, type, payload, call_id, step_id, counts))
+        (journal or self.journal).put(self._record_of(run, type, payload, call_id, step_id, counts))
 
     def put_later(
         self,
+        journal: Journal,
         run: Run,
         call_id: str,
         step_id: str | None,
@@ -217,7 +219,7 @@ class Recorder:
             return type, self._redacted(self._dumps(payload))
 
         if not self.closed:
-            self.journal.put_from_finaliser(
+            journal.put_from_finaliser(
                 Record(run, "", call_id, step_id, b"", size, later=later, timestamp=event.now(), held=size)
             )
 

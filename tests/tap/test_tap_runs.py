@@ -611,9 +611,10 @@ def test_a_start_that_an_exception_of_a_handlers_breaks_off_is_written_once(
     trace: Trace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tap = Tap(trace.path)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(tap.recorder.journal, "number", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(tap.recorder.journal, "number", lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
         tap.record("lost")
+    monkeypatch.undo()
     tap.record("note")
     tap.close()
     assert trace.types() == ["run.started", "note", "run.ended"]
