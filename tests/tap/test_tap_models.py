@@ -173,6 +173,7 @@ def test_a_stream_still_open_when_the_tap_closes(
         assert trace.types()[-2:] == ["model.error", "run.ended"]
         gate.set()
         assert [event.type for event in events][-1] == "message_stop"  # the agent's stream goes on
+    assert tap.stats()["queued_bytes"] == 0
     client.messages.create(**ASK)
     assert trace.types()[-1] == "run.ended"
 
