@@ -714,7 +714,7 @@ def test_a_job_that_plans_its_successor_leaves_nothing_behind(trace: Trace, what
     async def job(left: int, begun: asyncio.Event) -> None:
         with tap.run("job") if what == "run" else tap.step("job"):
             begun.set()
-            alive.append(sum(isinstance(one, Scope) for one in gc.get_objects()))
+            alive.append(sum(type(one) is Scope for one in gc.get_objects()))
             if left:
                 successor = asyncio.Event()
                 jobs.append(asyncio.create_task(job(left - 1, successor)))
