@@ -7,6 +7,7 @@ and gets the payload as a dict; what it must have made into a string, it makes s
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -32,13 +33,20 @@ def nothing(path: str) -> Recorder:
 
 
 def tap(path: str, **options: Any) -> Recorder:
-    """`tap.record`, with the redaction that is there unless it is turned off."""
+    """`tap.record` as a plain installation has it, with the redaction that is there unless it is turned off."""
+    sys.modules["hyperscan"] = None  # type: ignore[assignment] # what an import then takes for not installed
+    return tap_fast(path, **options)
+
+
+def tap_fast(path: str, **options: Any) -> Recorder:
+    """The same with the extra `fast`: hyperscan."""
     recording = Tap(path, **options)
     return Recorder(lambda type, payload: recording.record(type, **payload), lambda: recording.flush(60))
 
 
 def tap_tool_result(path: str) -> Recorder:
     """The same through `tap.record_tool_result`."""
+    sys.modules["hyperscan"] = None  # type: ignore[assignment]
     recording = Tap(path)
     return Recorder(lambda type, payload: recording.record_tool_result(type, payload), lambda: recording.flush(60))
 
@@ -125,13 +133,14 @@ def structlog_orjson(path: str) -> Recorder:
     return Recorder(lambda type, payload: logger.info(type, **payload), file.flush)
 
 
-TAP, OTEL, LOGGING = "tap", "OpenTelemetry", "logging + json"
+TAP, FAST, OTEL, LOGGING = "tap", "tap[fast]", "OpenTelemetry", "logging + json"
 UNREDACTED, NOTHING = "tap, redact=None", "no recorder"
 
 # In the order in which they are printed.
 RECORDERS: dict[str, Callable[[str], Recorder]] = {
     NOTHING: nothing,
     TAP: tap,
+    FAST: tap_fast,
     "tap, record_tool_result": tap_tool_result,
     UNREDACTED: tap_unredacted,
     "tap, blocking=False": tap_thread,

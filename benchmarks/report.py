@@ -9,7 +9,7 @@ from recorders import LOGGING, OTEL
 Figures = dict[str, Any]  # what `capture.py --json` prints: "machine", and for each part its rows
 
 WIDTH = 100  # columns of the plain text, at most
-_REDACTION = "(what redaction adds)"
+_REDACTION = "what redaction adds"
 
 
 def text(figures: Figures) -> str:
@@ -44,7 +44,8 @@ def _cost(blocks: list[Figures]) -> str:
             rows.append(
                 [row["recorder"], f"{row['median']:.1f}", f"{row['p99']:.1f}", *ratios, f"{row['cpu']:.0f}"]
             )
-        rows.append([_REDACTION, f"{block['redaction']:.1f}", "", "", "", ""])
+        for name, added in block["redaction"].items():
+            rows.append([f"({_REDACTION}, {name})", f"{added:.1f}", "", "", "", ""])
         tables.append(f"{block['mode']}, {block['size']}\n" + _table(header, rows))
     title = "What one event costs: the time of the call, and the CPU of the process with what it does later"
     return "\n\n".join([title, *tables])

@@ -11,6 +11,10 @@ _HEADER = re.compile(
     r"signature-256|jwt|(?:api|access|account|auth|subscription|secret|private|master|functions?)[-_]?key|apikey)$",
     re.IGNORECASE,
 )
+_ANY_KEY = re.compile(
+    r"(?<!idempotency)(?<!cache)(?<!surrogate)(?<!websocket)(?<!partition)(?<!routing)(?<!request)[-_]key$",
+    re.IGNORECASE,
+)
 _NAME = re.compile(
     rb"[\w.-]*(?:"
     # "id_token" and "userIdToken", but not "valid_token".
@@ -30,8 +34,10 @@ def is_header(name: str) -> bool:
 
 
 def headers(pairs: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers with the value of every credential header replaced."""
-    return {name: REPLACEMENT if is_header(name) else value for name, value in pairs.items()}
+    """Return the headers with the value of every credential header replaced; any key might be one."""
+    return {
+        name: REPLACEMENT if is_header(name) or _ANY_KEY.search(name) else value for name, value in pairs.items()
+    }
 
 
 @lru_cache  # the same few come again and again

@@ -24,6 +24,7 @@ _all: "weakref.WeakSet[Recorder]" = weakref.WeakSet()
 _finalized: set[tuple["Recorder", int]] = set()
 _installed = False
 _leaving: SystemExit | None = None  # what the agent said to sys.exit, until it is seen to go on
+_BEGINNINGS = {"step.started", "model.request", "http.request", "tool.called"}
 
 
 class _Hook:
@@ -97,9 +98,12 @@ def _thread_hook(args: threading.ExceptHookArgs) -> None:
 
 def _exit(status: Any = None, /) -> Any:
     global _leaving
-    if threading.current_thread() is threading.main_thread():
-        _leaving = SystemExit(status)
-    return _EXIT.previous(status)
+    try:
+        return _EXIT.previous(status)
+    except SystemExit:
+        if threading.current_thread() is threading.main_thread():
+            _leaving = SystemExit(status)  # not the one that was raised, which holds on to its frames
+        raise
 
 
 # Chained, not replaced. A hook that the agent sets later decides itself whether ours is called; if it is not, the
@@ -111,10 +115,33 @@ _EXIT = _Hook(sys, "exit", _exit)
 _HOOKS = (_EXCEPTION, _THREAD, _EXIT)
 
 
-def goes_on() -> None:
-    """Note that the agent does something new: whatever it said to sys.exit, it has thought better of it."""
+def goes_on(type: str) -> None:
+    """Note that the agent records an event: it may have thought better of what it said to sys.exit.
+
+    That is so once the main thread has left the handlers of the SystemExit, whatever the event is. Inside them it
+    may be on its way out, through `with` blocks and `finally`: there only the beginning of something new tells.
+    """
     global _leaving
-    _leaving = None
+    main = threading.main_thread()
+    if _leaving is None or not main.is_alive():  # it ends before atexit
+        return
+    handled = _handled_by(main)
+    if any(isinstance(error, GeneratorExit) for error in handled):  # a generator that goes with its caller
+        return
+    leaves = any(isinstance(error, SystemExit) for error in handled)
+    if not leaves or (type in _BEGINNINGS and threading.current_thread() is main):
+        _leaving = None
+
+
+def _handled_by(thread: threading.Thread) -> list[BaseException]:
+    """Return the exception that a thread is handling, and those during which it came up."""
+    error: Any = sys._current_exceptions().get(thread.ident or 0)
+    error = error[1] if isinstance(error, tuple) else error  # Python 3.11
+    found: list[BaseException] = []
+    while error is not None and not any(error is before for before in found):
+        found.append(error)
+        error = error.__context__
+    return found
 
 
 def _at_exit() -> None:

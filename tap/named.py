@@ -56,9 +56,12 @@ _STRING_END = re.compile(rb'(?:[^"\\]|\\.)*+"')
 _NESTED = re.compile(
     rb'(\\+)"((?:[^"\\]|\\++[^"\\]|(?:\1\\\1\\)*+\1\\\1")*+(?:(?:\1\\\1\\)*+(?=\1")|(?:\\\\)*+(?=")|(?=\\+")))'
 )
-# Between single quotes, as Python shows it, or as much as there is of it.
+# Between single quotes, as Python shows it: whole, where no double quote in it is the end of a JSON string
+# inside this one; or as much as there is of it.
 # Not possessive: Python 3.11.2 then takes a last backslash along.
-_SINGLE = re.compile(rb"'((?:[^'\"\\]|\\+[^\"\\]|\\+(?=\"[^\"']*'))*)")
+_SINGLE = re.compile(
+    rb"'((?:[^'\"\\]|\\+[^\"\\]|(?:\\\\)*\\\"(?!\s*[,:}\]])){0,1000})(?=')|'((?:[^'\"\\]|\\+[^\"\\])*)"
+)
 
 
 def spans(raw: bytes) -> Iterator[Span]:
@@ -108,7 +111,7 @@ def value_at(raw: bytes, opening: re.Match[bytes]) -> Span | None:
     """Return where the string is whose opening quote is given, or None if it is none."""
     if opening[2] == b"'":
         value = _SINGLE.match(raw, opening.end() - 1)
-        return value.span(1) if value is not None else None
+        return value.span(value.lastindex or 0) if value is not None else None
     if opening[1]:
         value = _NESTED.match(raw, opening.start(1))
         return value.span(2) if value is not None else None

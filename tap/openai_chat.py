@@ -16,7 +16,8 @@ _MAX_DEPTH = 20
 
 def is_chunk(event: dict[str, Any]) -> bool:
     """Say whether an event's data is a chunk of a completion."""
-    return isinstance(event.get("choices"), list) or event.get("object") == "chat.completion.chunk"
+    choices = event.get("choices")
+    return isinstance(choices, list) or (choices is None and event.get("object") == "chat.completion.chunk")
 
 
 class Completion:
@@ -75,12 +76,12 @@ class Completion:
             if value is None:
                 joined.setdefault(key, None)
             elif depth == _MAX_DEPTH:
-                joined[key] = value
+                self._pieces.put(joined, key, value)
             elif isinstance(value, str):
                 self._join_text(joined, key, value)
             elif isinstance(value, dict):
                 if not isinstance(before, dict):
-                    joined[key] = {}
+                    self._pieces.put(joined, key, {})
                 self._join(joined[key], value, depth + 1)
             elif isinstance(value, list):
                 if not isinstance(before, list):
@@ -151,7 +152,7 @@ def _find(entries: list[Any], told: dict[str, Any]) -> dict[str, Any] | None:
     """Return the entry that `told` goes on with, or None if it begins one."""
     index, id = told.get("index"), told.get("id")
     if isinstance(index, int):
-        found = next((one for one in reversed(entries) if _index(one) == index), None)
+        found = next((one for one in reversed(entries) if isinstance(one, dict) and _index(one) == index), None)
         # Some give every call the same index. Others give every part of one call another id.
         another = id and _named(told) and found is not None and found.get("id") not in (None, "", id)
         return None if another else found

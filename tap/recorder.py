@@ -18,7 +18,6 @@ from .transport import Flight
 Work = Callable[[], tuple[str, dict[str, Any]]]
 
 _STILL_IN_FLIGHT = ("cancelled", "Closed", "the tap was closed while the response was still coming")
-_BEGINNINGS = {"step.started", "model.request", "http.request", "tool.called"}
 _LOCK_WAIT = 0.05  # seconds for another thread to write the run's start
 _HEAD = 200  # bytes that a head takes, about
 _SMALL = 4096  # bytes; what is kept of a payload that is too large
@@ -104,11 +103,15 @@ class Recorder:
         return own
 
     def announce(self, run: Run) -> None:
-        """Write `run.started`, unless that is done."""
-        if run.announced or self.disabled or self.closed:
+        """Write `run.started`, unless that is done, or being done by a thread that hangs in it.
+
+        Takes _LOCK_WAIT, and what `Journal.put` may take.
+        """
+        if run.announced or self.disabled or self.closed or (run.start is not None and run.start.seq is not None):
             return
         from . import __version__
 
+        began = time.monotonic()
         # Made before the lock is taken: what the agent gave as metadata may be slow to show, or record something.
         me = threading.get_ident()
         if me in run.announcing:
@@ -119,10 +122,11 @@ class Recorder:
         finally:
             run.announcing.discard(me)
         holding(run.lock, _LOCK_WAIT, self._open, run, opening, default=None)
+        self.journal.longest_wait = max(self.journal.longest_wait, time.monotonic() - began)
 
     def end_run(self, run: Run, error: BaseException | None) -> None:
-        """Write `run.ended`, once, if `run.started` was written. `run` must be this process's own."""
-        if run.ended or not run.announced:
+        """Write `run.ended`, once, if there is a `run.started`. `run` must be this process's own."""
+        if run.ended or run.start is None:
             return
         run.ended = True
         run.failure = told(error) if error else run.failure
@@ -161,9 +165,9 @@ class Recorder:
         self.journal.reset()
         self._calls.reset()
         self.in_flight = {}
-        self._ancestors |= {run_id: own.run_id for run_id, own in self._heirs.items() if own.announced}
+        self._ancestors |= {run_id: own.run_id for run_id, own in self._heirs.items() if own.start is not None}
         self._heirs = {}
-        if not self._default.announced:
+        if self._default.start is None:
             # The parent had not begun: this run is as much the child's as the parent's.
             self._default = Run(None, self._default.name, self._default.metadata, self._default.parent_run_id)
 
@@ -186,18 +190,19 @@ class Recorder:
         step_id: str | None = None,
         *,
         counts: bool = False,
+        journal: Journal | None = None,
     ) -> None:
-        """Record one event."""
+        """Record one event, in another journal than the recorder's own if one is given."""
         if (self.disabled or self.closed) and self._off():
             return
         if not run.announced:
             self.announce(run)
-        if type in _BEGINNINGS:
-            hooks.goes_on()
-        self.journal.put(self._record_of(run, type, payload, call_id, step_id, counts))
+        hooks.goes_on(type)
+        (journal or self.journal).put(self._record_of(run, type, payload, call_id, step_id, counts))
 
     def put_later(
         self,
+        journal: Journal,
         run: Run,
         call_id: str,
         step_id: str | None,
@@ -214,7 +219,7 @@ class Recorder:
             return type, self._redacted(self._dumps(payload))
 
         if not self.closed:
-            self.journal.put_from_finaliser(
+            journal.put_from_finaliser(
                 Record(run, "", call_id, step_id, b"", size, later=later, timestamp=event.now(), held=size)
             )
 
@@ -260,10 +265,14 @@ class Recorder:
         return Record(run, safe_type, safe_id, step_id, self._redacted(raw), size, counts=counts)
 
     def _open(self, run: Run, opening: Record) -> None:
-        if not run.announced:
-            self.journal.put(opening)
-            run.announced = True
-            hooks.before_multiprocessing_exit(self)
+        if run.announced:
+            return
+        # A signal handler's exception may have ended this before: there is one run.started, whoever made it.
+        run.start = run.start or opening
+        if run.start.seq is None:
+            self.journal.put(run.start)
+        run.announced = True
+        hooks.before_multiprocessing_exit(self)
 
     def _base(self) -> Run:
         return self.heir(self._default)

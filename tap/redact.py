@@ -61,7 +61,7 @@ def _default(raw: bytes, present: Set[str]) -> bytes:
 
 
 def _spans(raw: bytes, present: Set[str]) -> list[Span]:
-    return [span for name, spans in _DETECTORS.items() if name in present for span in spans(raw)]
+    return [span for name in present if name in _DETECTORS for span in _DETECTORS[name](raw)]
 
 
 def _in_spelled(raw: bytes) -> list[Span]:
@@ -130,7 +130,8 @@ def checked(function: Function, raw: bytes) -> bytes | None:
     What `function` itself records is redacted by `default`, or it would be asked about its own events without end.
     """
     if function is default or _busy.get():
-        return default(raw)
+        done = default(raw)
+        return done if done is raw or raw_json(done) is not None else None  # a damaged line would be lost
     token = _busy.set(True)
     try:
         done = function(raw)

@@ -4,16 +4,16 @@ import os
 import sys
 import time
 import traceback
-from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, Self
 
 from . import event, guard
-from .block import Block
+from .block import Block, Scope, Scopes
 from .lock import Lock
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .backlog import Record
     from .recorder import Recorder
 
 _LIBRARIES = ("anthropic", "openai", "httpx", "httpx2")
@@ -42,8 +42,9 @@ class Run:
         self.pid = _pid
         self.started = time.perf_counter()
         self.seq = 0
-        self.announced = False
-        self.announcing: set[int] = set()  # threads that are making its run.started
+        self.start: Record | None = None  # its run.started, once the first thread has made one
+        self.announced = False  # whether that was recorded
+        self.announcing: set[int] = set()  # threads that are making one
         self.ended = False
         self.failure: dict[str, Any] | None = None  # `error` and `exception` of what it ended with, or will
         self.lock = Lock()
@@ -102,26 +103,12 @@ def is_failure(error: BaseException | None) -> bool:
     return error is not None and not isinstance(error, GeneratorExit)
 
 
-class Active:
-    """A run while its `with` block lasts, and those around it."""
-
-    def __init__(self, recorder: "Recorder", run: Run, outer: "Active | None") -> None:
-        self.recorder = recorder
-        self.run = run
-        self.outer = outer
-        self.left = False
-
-
-_active: ContextVar[Active | None] = ContextVar("agenttap_run", default=None)
+_scopes = Scopes[Run]("agenttap_run")
 
 
 def active(recorder: "Recorder") -> Run | None:
-    """Return the innermost run of `tap` that this thread or task is in."""
-    here = _active.get()
-    # Of generators that take turns, one may end its run while the other's stands in the variable.
-    while here is not None and (here.left or here.recorder is not recorder):
-        here = here.outer
-    return None if here is None else here.run
+    """Return the innermost run of `recorder` that this thread or task is in."""
+    return _scopes.active(recorder)
 
 
 class RunBlock(Block):
@@ -131,8 +118,7 @@ class RunBlock(Block):
         self._recorder = recorder
         self._arguments = (run_id, name, metadata)
         self._run: Run | None = None
-        self._token: Token[Active | None] | None = None
-        self._active: Active | None = None
+        self._scope: Scope[Run] | None = None
 
     @property
     def run_id(self) -> str | None:
@@ -141,8 +127,7 @@ class RunBlock(Block):
 
     def __enter__(self) -> Self:
         self._run = Run(*self._arguments, self._recorder.parent_run_id())
-        self._active = Active(self._recorder, self._run, _active.get())
-        self._token = _active.set(self._active)
+        self._scope = _scopes.enter(self._recorder, self._run)
         guard.attempt(self._recorder.announce, self._run)
         return self
 
@@ -152,9 +137,5 @@ class RunBlock(Block):
         if self._run is not None:
             run = self._recorder.heir(self._run)
             guard.attempt(self._recorder.end_run, run, error if is_failure(error) else None)
-        if self._active is not None and self._token is not None:
-            self._active.left = True
-            if _active.get() is self._active:
-                # A generator may be closed in another context than it was started in.
-                guard.attempt(_active.reset, self._token, quiet=True)
-            self._token = None
+        if self._scope is not None:
+            _scopes.leave(self._scope)

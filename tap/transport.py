@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import event, guard
+from . import event, guard, hooks
 from .endpoints import classify
 from .exchange import Exchange, body_value, request_payload, result
 from .run import error_text
@@ -31,6 +31,7 @@ class Flight:
     ) -> None:
         value = body_value(body) if body is not None else _streamed(request)
         self._recorder = recorder
+        self._journal = recorder.journal  # that of its request, also where the recorder has another by the end
         self._run = recorder.current_run()
         self._step_id = recorder.current_step()
         self._call_id = event.new_id(family)
@@ -50,7 +51,7 @@ class Flight:
             exchange.times = []
         content = getattr(response, "_content", None)
         if content is None:
-            self._recorder.journal.start()  # the end may come in a finaliser, which must not start threads
+            self._journal.start()  # the end may come in a finaliser, which must not start threads
             return True
         exchange.decoded = True
         self.chunk(content)
@@ -58,7 +59,9 @@ class Flight:
         return False
 
     def chunk(self, data: bytes) -> None:
-        """Keep a piece of the body, if there is room."""
+        """Keep a piece of the body, if there is room and the exchange has not ended: it is recorded once."""
+        if self._call_id not in self._recorder.in_flight:
+            return
         exchange = self.exchange
         size = len(data)
         times = exchange.times
@@ -69,7 +72,7 @@ class Flight:
         if exchange.kept < exchange.size - size or exchange.size > self._recorder.max_event_bytes:
             return  # what is kept is the beginning, without holes
         held = size if times is None else size + TIMED
-        if self._recorder.journal.hold(held):
+        if self._journal.hold(held):
             self._held += held
             exchange.kept += size
             exchange.chunks.append(data)
@@ -85,12 +88,16 @@ class Flight:
             return
         exchange = self.exchange
         exchange.end(failure)
+        if failure is None:
+            hooks.goes_on("model.response")
         if failure is not None or exchange.heavy:
-            self._recorder.put_later(self._run, self._call_id, self._step_id, self._result, self._held)
+            self._recorder.put_later(
+                self._journal, self._run, self._call_id, self._step_id, self._result, self._held
+            )
             return
         kind, payload = self._result()
-        self._recorder.journal.release(self._held)
-        self._recorder.put(self._run, kind, payload, self._call_id, self._step_id)
+        self._journal.release(self._held)
+        self._recorder.put(self._run, kind, payload, self._call_id, self._step_id, journal=self._journal)
 
     def _result(self) -> tuple[str, dict[str, Any]]:
         done = result(self.exchange, self._recorder.redact, self._recorder.max_event_bytes)

@@ -11,6 +11,7 @@ import pytest
 CAPTURE = Path(__file__).parents[1] / "benchmarks" / "capture.py"
 RECORDERS = [
     "tap",
+    "tap[fast]",
     "tap, record_tool_result",
     "tap, redact=None",
     "tap, blocking=False",
@@ -47,7 +48,12 @@ def test_the_text_has_every_row_in_100_columns(figures: Path) -> None:
     for block in BLOCKS:
         (table,) = (section for section in sections if section.startswith(block + "\n"))
         names = [line.split("  ")[0] for line in table.splitlines()[2:]]
-        assert names == ["no recorder", *RECORDERS, "(what redaction adds)"]
+        assert names == [
+            "no recorder",
+            *RECORDERS,
+            "(what redaction adds, tap)",
+            "(what redaction adds, tap[fast])",
+        ]
     loss, calls, memory = (sections[number] for number in (-5, -3, -1))
     assert [line.split("  ")[0] for line in loss.splitlines()[1:]] == RECORDERS * 2
     assert [line.split("  ")[0] for line in calls.splitlines()[1:]] == CLIENTS * 2
@@ -75,6 +81,7 @@ def test_what_was_recorded_is_what_was_counted(figures: Path) -> None:
     lost = {row["recorder"]: sum(row["lost"]) / sum(row["recorded"]) for row in rows if row["mode"] == "paced"}
     assert {name: share for name, share in lost.items() if name != "tap, blocking=False"} == {
         "tap": 0,
+        "tap[fast]": 0,
         "tap, record_tool_result": 0,
         "tap, redact=None": 0,
         "OpenTelemetry": 1,

@@ -47,7 +47,7 @@ def test_wheel_and_sdist_install_beside_the_other_tap(tmp_path: Path) -> None:
 def check(environment: Path) -> None:
     """The command answers, the man pages are where man looks, and each library is its own."""
     assert run(environment / "bin/trace", "--version").strip().endswith("0.2.0")
-    for page in ("man1/trace.1", "man5/trace-events.5"):
+    for page in ("man1/trace.1", "man3/agenttap.3", "man5/trace-events.5"):
         assert (environment / "share/man" / page).read_text().strip(), page
 
     # -P and a folder elsewhere: the copy's own folder `tap` must not be what is imported.

@@ -1,12 +1,23 @@
-"""The manual pages: made from the commands as they are, free of faults, their examples runnable."""
+"""The manual pages: made from the commands as they are, free of faults, their examples runnable.
 
+agenttap.3 is written by hand: it has every option, method and diagnostic of the library, and its programs run.
+"""
+
+import ast
+import inspect
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import generate
+import messages_api
 import pytest
+from agenttap import CallbackSink, FileSink, Tap
+from agenttap.testing import Captured, capture
 
 from trace_cli import __version__
 from trace_cli.cli import summary
@@ -19,12 +30,15 @@ GENERATED = dict(generate.pages())
 _ROFF = {r"\(aq": "'", r"\(ga": "`", r"\(dq": '"', r"\(ti": "~", r"\(ha": "^", r"\-": "-", r"\e": "\\", r"\&": ""}
 
 
-def examples(page: Path) -> list[str]:
-    """The lines between .EX and .EE that are commands."""
+def blocks(page: Path) -> list[str]:
+    """What stands between .EX and .EE, as it is to be typed."""
     shown = re.findall(r"^\.EX\n(.*?)^\.EE$", page.read_text(), re.MULTILINE | re.DOTALL)
-    lines = "".join(shown).splitlines()
-    plain = [re.sub(r"\\(?:\(..|.)", lambda found: _ROFF[found[0]], line) for line in lines]
-    return [line for line in plain if re.match(r"(cat|if|tail|trace) ", line)]
+    return [re.sub(r"\\(?:\(..|.)", lambda found: _ROFF[found[0]], block) for block in shown]
+
+
+def examples(page: Path) -> list[str]:
+    """The lines of these that are commands."""
+    return [line for line in "".join(blocks(page)).splitlines() if re.match(r"(cat|if|tail|trace) ", line)]
 
 
 def is_endless(command: str) -> bool:
@@ -96,3 +110,88 @@ def test_an_example_runs(command: str, traces: Path, environment: dict[str, str]
 
 def test_most_examples_end() -> None:
     assert sum(map(is_endless, SHOWN)) == 2
+
+
+# --- agenttap(3) -----------------------------------------------------------------------------------------------
+
+LIBRARY = MAN / "agenttap.3"
+PROGRAMS = [block for block in blocks(LIBRARY) if re.match("(import|from) ", block)]
+
+
+def section(name: str) -> str:
+    """The source of a section of agenttap(3)."""
+    return LIBRARY.read_text().partition(f"\n.SH {name}\n")[2].partition("\n.SH ")[0]
+
+
+def defaults(function: Callable[..., Any]) -> list[str]:
+    """`option=default` of a function, as the page writes them."""
+    options = inspect.signature(function).parameters.values()
+    shown = {option.name: option.default for option in options if option.default is not inspect.Parameter.empty}
+    return [f"{name}={getattr(value, '__name__', value)}" for name, value in shown.items()]
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("TAP", Tap), ("TAP", Tap.flush), ("TAP", Tap.install), ("SINKS", FileSink), ("TESTING", capture)],
+    ids=["Tap", "flush", "install", "FileSink", "capture"],
+)
+def test_the_library_page_has_every_option_and_its_default(name: str, function: Callable[..., Any]) -> None:
+    assert [each for each in defaults(function) if each not in section(name)] == []
+
+
+def test_the_library_page_has_every_method_and_no_other() -> None:
+    told = re.findall(r"^\.TP\n\.B[IR]? (?:@tap\.)?(\w+)(?:\(| |$)", section("TAP").partition(".SS ")[2], re.M)
+    assert sorted(told) == sorted(name for name in vars(Tap) if not name.startswith("_"))
+    properties = [name for name in vars(Captured) if not name.startswith("_")]
+    assert [name for name in properties if not re.search(rf"\b{name}\b", section("TESTING"))] == []
+    assert all(sink.__name__ in section("SINKS") for sink in (FileSink, CallbackSink))
+
+
+def test_the_library_page_has_the_keys_of_stats() -> None:
+    tap = Tap(writer=lambda line: None)
+    stats = tap.stats()
+    tap.close()
+    told = section("TAP").partition(".B stats()")[2]
+    assert [key for key in {**stats, **stats["sinks"][0]} if not re.search(rf"\b{key}\b", told)] == []
+
+
+def said_on_stderr() -> Iterator[str]:
+    """The fixed parts of what the library says, wherever it calls `tell`."""
+    for path in (ROOT / "tap").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and re.fullmatch(r"(guard\.)?tell", ast.unparse(node.func)):
+                for part in ast.walk(node.args[1]):
+                    if isinstance(part, ast.Constant):
+                        yield part.value.strip()
+
+
+def test_the_library_page_has_every_line_on_stderr() -> None:
+    told = section("DIAGNOSTICS").replace(r"\[u2026]", "…")
+    said = set(said_on_stderr())
+    assert "the tap is closed: events are no longer recorded" in said
+    assert [part for part in said if part not in told] == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
+def test_a_program_of_the_library_page_runs(program: str, traces: Path, environment: dict[str, str]) -> None:
+    assert max(map(len, program.splitlines())) <= 80 - 9, "the page is indented by 9"
+    with messages_api.serve() as base_url:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=traces,
+            env={
+                **environment,
+                "ANTHROPIC_BASE_URL": base_url,
+                "ANTHROPIC_API_KEY": "sk-ant-manual",
+                "NO_PROXY": "*",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_library_page_has_programs() -> None:
+    assert len(PROGRAMS) == 3

@@ -100,7 +100,7 @@ OPENAI = Api(
     ],
     begun=2,
     terminal=4,
-    failing=b'data: {"error":{"message":"no room","type":"server_error"}}\n\n',
+    failing=b'data: {"error":{"message":"no room","type":"overloaded_error"}}\n\n',
     text=lambda event: event.choices[0].delta.content if getattr(event, "choices", None) else None,
     file={"object": "file", "id": "file_1", "created_at": 1, "filename": "a", "purpose": "batch", "bytes": 1},
 )

@@ -372,7 +372,7 @@ async def error_in_a_stream(agent: Agent) -> list[Call]:
     with agent.failing():
         async for event in Each(await done(agent.call(agent.client(), stream=True))):
             agent.saw(event)
-    return [Call(streamed=True, error="stream", says="no room", body="Hello")]
+    return [Call(streamed=True, error="stream", type="overloaded_error", says="no room", body="Hello")]
 
 
 # --- what breaks -----------------------------------------------------------------------------------------------
@@ -408,7 +408,8 @@ async def no_connection(agent: Agent) -> list[Call]:
     with agent.failing():
         await done(agent.call(client))
     # The aiohttp back end names it a ConnectTimeout in some versions.
-    return [Call(status=None, error=("connection", "timeout"), complete=False)]
+    kind = ("connection", "timeout") if agent.way.backend == "aiohttp" else "connection"
+    return [Call(status=None, error=kind, complete=False)]
 
 
 @scenario()
@@ -492,38 +493,30 @@ async def stream_that_just_ends(agent: Agent) -> list[Call]:
     return [Call(streamed=True, error="stream", body="Hello")]
 
 
-@scenario()
-async def cut_after_the_last_event(agent: Agent) -> list[Call]:
+async def _cut_after(agent: Agent, events: list[bytes]) -> list[Call]:
     """The message is whole, but the agent may get an exception all the same."""
-    api, gate = agent.api, threading.Event()
-    agent.server.replies.append(stream(*api.events[: api.terminal], gate, end="cut"))
-    raised = None
+    gate, raised = threading.Event(), None
+    agent.server.replies.append(stream(*events, gate, end="cut"))
     try:
         async for event in Each(await done(agent.call(agent.client(), stream=True))):
             agent.saw(event)
-            if api.text(event):
+            if agent.api.text(event):
                 gate.set()
     except Exception as exc:  # noqa: BLE001 - which one comes, if any, is what is compared
         raised = type(exc).__name__
         agent.saw(exc)
-    return [Call(streamed=True, error=raised and "connection", complete=True, body=api.answer)]
+    return [Call(streamed=True, error=raised and "connection", complete=True, body=agent.api.answer)]
+
+
+@scenario()
+async def cut_after_the_last_event(agent: Agent) -> list[Call]:
+    return await _cut_after(agent, agent.api.events[: agent.api.terminal])
 
 
 @scenario()
 async def cut_after_the_very_last_event(agent: Agent) -> list[Call]:
     """Some SDKs read on after it, to free the connection, and pass over what goes wrong there."""
-    api, gate = agent.api, threading.Event()
-    agent.server.replies.append(stream(*api.events, gate, end="cut"))
-    raised = None
-    try:
-        async for event in Each(await done(agent.call(agent.client(), stream=True))):
-            agent.saw(event)
-            if api.text(event):
-                gate.set()
-    except Exception as exc:  # noqa: BLE001 - which one comes, if any, is what is compared
-        raised = type(exc).__name__
-        agent.saw(exc)
-    return [Call(streamed=True, error=raised and "connection", complete=True, body=api.answer)]
+    return await _cut_after(agent, agent.api.events)
 
 
 # --- who goes away ---------------------------------------------------------------------------------------------
@@ -772,7 +765,7 @@ async def clones_before_and_after(agent: Agent) -> list[Call]:
     http = before._client
     kind = type(http)
     client = agent.wrap(before)
-    agent.saw(client is before, client._client is http, isinstance(http, kind), type(http))
+    agent.saw(client is before, client._client is http, isinstance(http, kind), type(http), type(http).__name__)
     for one in (clone, client, client.with_options(timeout=6), client.copy(max_retries=1)):
         agent.saw(type(one), await done(agent.call(one)))
     return [Call(body=agent.api.answer)] * 4
@@ -927,6 +920,20 @@ async def every_chunk_when_it_comes(agent: Agent) -> list[Call]:
         agent.saw(response.is_stream_consumed, response.is_closed)
     agent.saw(pieces)
     return [Call(streamed=True, body=api.answer)]
+
+
+@scenario()
+async def response_that_nobody_reads_or_closes(agent: Agent) -> list[Call]:
+    gate = threading.Event()
+    begun(agent, gate)
+    http = agent.http()
+    request = http.build_request("POST", agent.server.url + agent.api.path, json=agent.api.ask)
+    response = await done(http.send(request, stream=True))
+    agent.saw(response)
+    response.stream = None  # as when the last reference to it goes
+    gc.collect()
+    gate.set()
+    return [Call(streamed=True, error="cancelled", type="Dropped", complete=False)]
 
 
 @scenario()

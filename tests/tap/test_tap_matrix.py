@@ -75,10 +75,12 @@ def check(calls: list[Call | None], trace: Trace, agent: Agent) -> None:
         assert told["provider"] == (agent.api.name if call.family == "model" else None)
         if arrived:
             assert told["method"] == arrived[number].method
+            assert told["url"].endswith(arrived[number].path)
             assert body_fits(told["body"], arrived[number])
         assert payload["status"] == call.status
         assert payload["stream"] is call.streamed
         assert payload["complete"] is (call.error in (None, "http") if call.complete is None else call.complete)
+        assert payload["request_id"] == payload["headers"].get("request-id")
         assert payload["duration_ms"] >= (payload["ttft_ms"] or 0) >= 0
         if call.error:
             assert error["kind"] in ((call.error,) if isinstance(call.error, str) else call.error)

@@ -3,8 +3,6 @@
 import os
 import sys
 import threading
-from collections import deque
-from typing import Any
 
 import pytest
 from agenttap import redact
@@ -130,6 +128,16 @@ PIECES = [
         WORDY,
         "é",
     ),
+    *(
+        "x-api-key: ",
+        "X-Auth-Token:",
+        "Server=",
+        ";Password=",
+        "AccountKey=",
+        ";",
+        "123456789:AA",
+        "eyJhbGciOiJub25lIn0.",
+    ),
     *("x", " ", "a b", "1", "AB12", "hunter2"),
 ]
 
@@ -167,11 +175,10 @@ def test_without_hyperscan(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_scan_that_fails(loaded: Prefilter, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
-        def scan(self, *args: Any, **kwargs: Any) -> None:
+        def scan(self, raw: bytes) -> set[int]:
             raise RuntimeError("no such thing")
 
-    monkeypatch.setattr(loaded, "_database", Broken())
-    monkeypatch.setattr(loaded, "_scratches", deque([None]))
+    monkeypatch.setattr(loaded, "_scanner", Broken())
     assert redact.default(RAW) == HIDDEN
 
 

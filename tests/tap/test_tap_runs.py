@@ -1,11 +1,14 @@
 """Runs: numbering, contexts, how they end, forks and children. Whole programs where the end of one matters."""
 
 import asyncio
+import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 import pytest
 from agenttap import Tap
+from agenttap.block import Scope
 from traced import Trace
 
 
@@ -261,6 +265,78 @@ def test_a_program_that_exits_by_itself(trace: Trace, text: str, status: str, er
     assert (payload["status"], payload["error"]) == (status, error)
 
 
+CAUGHT = """
+import contextlib, sys, threading
+try: import httpx2 as httpx
+except ImportError: import httpx
+@tap.tool
+def cli(): sys.exit(2)
+def attempt():
+    with contextlib.suppress(SystemExit): cli()
+def answer(request):
+    attempt()
+    return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=b"data: [DONE]")
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "attempt(); tap.record('published')",
+        "with tap.step('look'): attempt()",
+        "with tap.tool_call('look'): attempt()",
+        "with tap.run('task'): attempt()",
+        "attempt(); t = threading.Thread(target=tap.record, args=('published',)); t.start(); t.join()",
+        "client = tap.wrap(httpx.Client(transport=httpx.MockTransport(answer))); client.post('http://a/v1/messages')",
+    ],
+)
+def test_any_event_after_an_exit_that_was_caught_shows_that_it_was(trace: Trace, text: str) -> None:
+    assert program(f"tap.record('note')\n{CAUGHT}{text}", trace).returncode == 0
+    assert {event["payload"]["status"] for event in trace.events("run.ended")} == {"ok"}
+
+
+LEAVING = """
+import asyncio, atexit, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+def items():
+    with tap.step('look'):
+        yield 1
+def clean():
+    for _ in items(): pass
+left = threading.Event()
+def last():
+    left.wait(20)
+    clean()
+def rest():
+    threading.main_thread().join()
+    tap.record('rest')
+async def wait():
+    with tap.step('wait'):
+        await asyncio.sleep(20)
+async def leave():
+    other = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "with tap.step('look'), tap.tool_call('search'): sys.exit(1)",
+        "for _ in items(): sys.exit(1)",  # which closes the generator, before any handler runs
+        "with ThreadPoolExecutor() as pool:\n    pool.submit(last)\n    try: sys.exit(1)\n    finally: left.set()",
+        "threading.Thread(target=rest).start(); sys.exit(1)",
+        "atexit.register(clean); sys.exit(1)",
+        "asyncio.run(leave())",
+    ],
+)
+def test_what_is_recorded_on_the_way_out_takes_back_no_exit(trace: Trace, text: str) -> None:
+    assert program(f"tap.record('note')\n{LEAVING}{text}", trace).returncode == 1
+    ended = trace.one("run.ended")
+    assert (ended["status"], ended["error"]) == ("error", "exit status 1")
+
+
 @pytest.mark.parametrize(("code", "status"), [(0, "ok"), (None, "ok"), (2, "error"), ("no", "error")])
 def test_an_exit_out_of_the_block(trace: Trace, code: object, status: str) -> None:
     tap = Tap(trace.path)
@@ -488,6 +564,62 @@ def test_the_start_comes_first_whatever_its_metadata_does(trace: Trace) -> None:
     assert [event["seq"] for event in trace.events()] == [0, 1, 2, 3]
 
 
+def test_nobody_waits_for_a_first_write_that_hangs(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, gate, write = threading.Event(), threading.Event(), os.write
+
+    def hanging(descriptor: int, line: Any) -> int:
+        if b'"run.started"' in line:
+            hangs.set()
+            gate.wait(20)
+        return write(descriptor, line)
+
+    monkeypatch.setattr(os, "write", hanging)
+    tap = Tap(trace.path)
+    first = threading.Thread(target=tap.record, args=("first",))
+    first.start()
+    assert hangs.wait(10)
+    began = time.monotonic()
+    for _ in range(100):
+        tap.record("note")
+    assert time.monotonic() - began < 2.5  # a twentieth of a second for each would be five
+    tap.recorder.finish()
+    gate.set()
+    first.join()
+    tap.close()
+    assert trace.types() == ["run.started", *["note"] * 100, "run.ended", "first"]
+    assert [event["seq"] for event in trace.events()] == list(range(103))
+
+
+def test_the_longest_wait_is_also_that_for_the_start(tap: Tap) -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with tap.recorder.current_run().lock:
+            held.set()
+            done.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(10)
+    tap.record("note")
+    done.set()
+    holder.join()
+    assert tap.stats()["longest_wait_ms"] >= 50
+
+
+def test_a_start_that_an_exception_of_a_handlers_breaks_off_is_written_once(
+    trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tap = Tap(trace.path)
+    monkeypatch.setattr(tap.recorder.journal, "number", lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        tap.record("lost")
+    monkeypatch.undo()
+    tap.record("note")
+    tap.close()
+    assert trace.types() == ["run.started", "note", "run.ended"]
+
+
 def test_metadata_that_records_while_it_is_shown(trace: Trace) -> None:
     class Recording:
         def __repr__(self) -> str:
@@ -518,6 +650,87 @@ def test_generators_that_take_turns_leave_no_ended_run_behind(trace: Trace) -> N
         tap.record("outside")
     runs = {event["run_id"]: event["payload"]["name"] for event in trace.events("run.started")}
     assert [runs[event["run_id"]] for event in trace.events("inside.right", "outside")] == ["right", None]
+
+
+def test_generators_that_take_turns_leave_no_ended_step_behind(trace: Trace) -> None:
+    def work(name: str) -> Iterator[None]:
+        with tap.step(name):
+            yield
+            yield
+
+    with Tap(trace.path) as tap:
+        left, right = work("left"), work("right")
+        next(left)
+        next(right)
+        list(left)
+        tap.record("inside.right")
+        list(right)
+        tap.record("outside")
+    steps = {event["step_id"]: event["payload"]["name"] for event in trace.events("step.started")}
+    assert [steps.get(event.get("step_id")) for event in trace.events("inside.right", "outside")] == [
+        "right",
+        None,
+    ]
+
+
+def test_a_step_ends_in_the_run_in_which_it_began(trace: Trace) -> None:
+    def work(name: str) -> Iterator[None]:
+        with tap.run(name), tap.step(name):
+            yield
+
+    with Tap(trace.path) as tap:
+        left, right = work("left"), work("right")
+        next(left)
+        next(right)
+        list(left)
+        list(right)
+    types = [[event["type"] for event in events] for events in runs(trace).values()]
+    assert types == [["run.started", "step.started", "step.ended", "run.ended"]] * 2
+
+
+def test_a_task_that_outlives_its_step(trace: Trace) -> None:
+    async def main() -> None:
+        with tap.step("outer") as outer:
+            with tap.step("inner") as inner:
+                task = asyncio.create_task(work())
+                await asyncio.sleep(0)
+            gate.set()
+            await task
+        assert [event["step_id"] for event in trace.events("note")] == [inner.step_id, outer.step_id]
+
+    async def work() -> None:
+        tap.record("note")
+        await gate.wait()
+        tap.record("note")
+
+    gate = asyncio.Event()
+    with Tap(trace.path) as tap:
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize("what", ["run", "step"])
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_job_that_plans_its_successor_leaves_nothing_behind(trace: Trace, what: str, overlap: bool) -> None:
+    async def job(left: int, begun: asyncio.Event) -> None:
+        with tap.run("job") if what == "run" else tap.step("job"):
+            begun.set()
+            alive.append(sum(type(one) is Scope for one in gc.get_objects()))
+            if left:
+                successor = asyncio.Event()
+                jobs.append(asyncio.create_task(job(left - 1, successor)))
+                if overlap:
+                    await successor.wait()
+
+    async def main() -> None:
+        jobs.append(asyncio.create_task(job(50, asyncio.Event())))
+        while jobs:
+            await jobs.pop(0)
+
+    alive, jobs = list[int](), list[asyncio.Task[None]]()
+    with Tap(trace.path) as tap:
+        asyncio.run(main())
+    assert len(alive) == 51
+    assert alive[-1] < alive[0] + 10
 
 
 def test_a_worker_of_many_runs_is_told_once_to_close(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,15 +56,10 @@ def test_a_mistake_is_told_at_once(
 def test_a_path_from_a_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
-    os.chdir(gone)
+    monkeypatch.chdir(gone)
     gone.rmdir()
-    try:
-        with pytest.raises(
-            ValueError, match=r"'run.jsonl' is a path from the working directory, which is not there"
-        ):
-            Tap("run.jsonl")
-    finally:
-        monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"'run.jsonl' is a path from the working directory, which is not there"):
+        Tap("run.jsonl")
 
 
 @pytest.mark.parametrize(

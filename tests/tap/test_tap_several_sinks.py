@@ -133,7 +133,7 @@ def test_a_stream_is_put_together_once(tmp_path: Path) -> None:
     with Tap(sinks=[writer(into) for into in lines]) as tap:
         tap.recorder.journal.start()
         tap.record("first")
-        tap.recorder.put_later(tap.recorder.current_run(), "call", None, later, 0)
+        tap.recorder.put_later(tap.recorder.journal, tap.recorder.current_run(), "call", None, later, 0)
     assert len(made) == 1
     assert [[event["type"] for event in parsed(each)] for each in lines] == [
         ["run.started", "first", "late", "run.ended"]
@@ -158,11 +158,13 @@ def test_an_event_behind_a_short_stream_is_there_when_the_call_returns(trace: Tr
     tap.record("first")
     feed.start = lambda: True  # type: ignore[method-assign]  # no thread takes part
     assert tap.recorder.journal.hold(130_000)
-    tap.recorder.put_later(tap.recorder.current_run(), "call", None, lambda: ("late", {}), 60_000)
+    tap.recorder.put_later(
+        tap.recorder.journal, tap.recorder.current_run(), "call", None, lambda: ("late", {}), 60_000
+    )
     tap.record_tool_call("dangerous")
     assert trace.types() == ["run.started", "first", "late", "tool.called"]
     tap.recorder.put_later(
-        tap.recorder.current_run(), "call", None, lambda: ("long", {}), 70_000
+        tap.recorder.journal, tap.recorder.current_run(), "call", None, lambda: ("long", {}), 70_000
     )  # takes too long to make
     tap.record("behind")
     assert trace.types()[-1] == "tool.called"

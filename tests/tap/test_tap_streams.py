@@ -1,5 +1,6 @@
 """Streams and bodies that are odd: errors inside, cut off, no text, no stream at all."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from fakeapi import STREAM
 from fakeapi import sse as write
 from hypothesis import given
 from hypothesis import strategies as st
+from openai_events import HELLO, HELLO_WHOLE, RESPONDING, call, chunk, data, token
 
 
 @pytest.mark.parametrize(
@@ -39,6 +41,71 @@ def test_events_as_the_standard_has_them() -> None:
 def test_nothing_in_a_stream_raises(stream: bytes) -> None:
     dumps(assemble(stream).body)
     assemble(stream[: len(stream) // 2])
+
+
+CALLING = [
+    chunk({"role": "assistant", "content": "Hello"}, choice={"logprobs": {"content": [token("Hello")]}}),
+    chunk({"content": [{"type": "text", "text": " there"}]}, choice={"logprobs": {"content": [token(" there")]}}),
+    chunk(call(0, '{"q":', "call_1", "search")),
+    chunk(call(0, ' "x"}')),
+    chunk(finish="tool_calls"),
+]
+WRONG = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    "",
+    "text",
+    [],
+    [None],
+    [[]],
+    ["text"],
+    {},
+    {"index": -1},
+    {"type": 5},
+    {"error": {}},
+]
+
+
+def mutated(value: Any, seeded: random.Random) -> Any:
+    """A copy of a JSON value in which some values are something else, and some keys are not there."""
+    if seeded.random() < 0.05:
+        return seeded.choice(WRONG)
+    if isinstance(value, dict):
+        return {key: mutated(one, seeded) for key, one in value.items() if seeded.random() > 0.02}
+    return [mutated(one, seeded) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("events", [STREAM, CALLING, RESPONDING])
+def test_no_event_of_a_wrong_shape_raises(events: list[dict[str, Any]]) -> None:
+    for seed in range(1000):
+        seeded = random.Random(seed)
+        stream = b"".join(data(mutated(event, seeded)) for event in events)
+        try:
+            dumps(assemble(stream).body)
+        except Exception as exc:
+            raise AssertionError(f"seed {seed}: {stream!r}") from exc
+
+
+@pytest.mark.parametrize("choices", [True, 5, "text", {"index": 0}])
+def test_choices_that_are_no_list_are_kept_beside_the_message(choices: Any) -> None:
+    wrong = {**HELLO[0], "choices": choices}
+    done = assemble(b"".join(map(data, [wrong, *HELLO[:2], wrong, *HELLO[2:]])))
+    assert (done.body, done.other) == (HELLO_WHOLE, [wrong, wrong])
+
+
+@pytest.mark.parametrize(
+    ("deltas", "whole"),
+    [
+        ([{"extra": "a"}, {"extra": {"b": "c"}}], {"extra": {"b": "c"}}),
+        ([{"parts": [["a"]]}, {"parts": [{"index": -1, "b": "c"}]}], {"parts": [["a"], {"index": -1, "b": "c"}]}),
+    ],
+)
+def test_deltas_that_change_their_shape(deltas: list[dict[str, Any]], whole: dict[str, Any]) -> None:
+    done = assemble(b"".join(data(chunk(delta)) for delta in deltas))
+    assert done.body["choices"][0]["message"] == whole
 
 
 def answered(edit: Callable[[Exchange], None]) -> tuple[str, dict[str, Any]]:

@@ -226,6 +226,37 @@ def test_a_stream_that_is_still_coming(server: Server, path: Path) -> None:
         assert not tap.recorder.in_flight
 
 
+def test_what_comes_after_a_stream_was_given_up_is_not_kept(server: Server, path: Path) -> None:
+    gate = threading.Event()
+    server.replies.append(stream(*STREAM[:4], gate, *STREAM[4:]))
+    with Tap(path) as tap, tap.wrap(a_client(server)) as client:
+        with capture() as captured:
+            events = client.messages.create(**ASK, stream=True)
+            next(iter(events))
+        gate.set()
+        assert [event.type for event in events][-1] == "message_stop"
+        assert len(captured.errors) == 1
+        assert captured._journal.held() == tap.stats()["queued_bytes"] == 0
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_answer_that_began_before_the_block_is_no_part_of_it(server: Server, path: Path, whole: bool) -> None:
+    server.replies.append(plain() if whole else stream(*STREAM))
+    with Tap(path) as tap, tap.wrap(a_client(server)) as client:
+        with client.messages.with_streaming_response.create(**ASK, stream=not whole) as answer:
+            chunks = answer.iter_bytes(1)
+            next(chunks)
+            with capture() as captured:
+                list(chunks)
+        assert tap.flush(10)
+        assert tap.stats()["queued_bytes"] == 0
+    assert captured.events == []
+    if path.exists():
+        events = [json.loads(line) for line in path.read_bytes().splitlines()]
+        assert [event["type"] for event in events] == ["run.started", *CALL, "run.ended"]
+        assert [event["seq"] for event in events] == list(range(4))
+
+
 def test_nothing_stays_behind(server: Server, path: Path) -> None:
     def state() -> tuple[Any, ...]:
         threads = [thread for thread in threading.enumerate() if thread.name == "agenttap"]
