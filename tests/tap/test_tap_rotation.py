@@ -1,7 +1,6 @@
 """Rotation: by size, by age, by several processes at once, and from outside; no line is lost, torn or doubled."""
 
 import gzip
-import json
 import os
 import re
 import stat
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from agenttap import FileSink, Tap
 from agenttap.rotation import Rotation
+from traced import parsed
 
 NAME = re.compile(r"run\.\d{8}T\d{6}\.\d{6}Z\.jsonl(\.gz)?")
 
@@ -39,10 +39,10 @@ def lines(path: Path) -> list[bytes]:
     return (gzip.decompress(raw) if path.suffix == ".gz" else raw).splitlines(keepends=True)
 
 
-def everything(folder: Path) -> list[dict[str, Any]]:
+def everything(folder: Path, torn: int = 0) -> list[dict[str, Any]]:
     """Every event in the folder, in the order of the names; a process may have ended while it compressed."""
     found = [path for path in sorted(folder.glob("run*")) if not Path(f"{path}.gz").exists()]
-    return [json.loads(line) for path in found for line in lines(path) if line != b"\n"]
+    return parsed((line for path in found for line in lines(path)), torn)
 
 
 def test_by_size(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What a tap wrote, as a test wants to look at it."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,18 @@ def bare(value: Any) -> Any:
         own = ("parsed", "parsed_arguments", "parsed_output", "obfuscation")
         return {k: bare(v) for k, v in value.items() if v is not None and k not in own}
     return [bare(one) for one in value] if isinstance(value, list) else value
+
+
+def parsed(lines: Iterable[bytes], torn: int = 0) -> list[dict[str, Any]]:
+    """The events in these lines; at most `torn` of them may be none, where the room ended."""
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            torn -= bool(line.strip())
+            assert torn >= 0, line
+    return found
 
 
 class Trace:
@@ -25,7 +38,7 @@ class Trace:
 
     def events(self, *types: str) -> list[dict[str, Any]]:
         """Every event so far, or those of some types. Fails on a line that is not one."""
-        found = [json.loads(line) for line in self.raw.splitlines()]
+        found = parsed(self.raw.splitlines())
         return [event for event in found if not types or event["type"] in types]
 
     def types(self) -> list[str]:
