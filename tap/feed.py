@@ -210,8 +210,10 @@ class Feed:
             self._arrived(item)
         else:
             self._pending = None
-            self._failing = f"cannot write to {self.sink.name}: {guard.told(failure)}"
-            guard.tell(self._failing, f"{self._failing}; will retry")
+            said = f"cannot write to {self.sink.name}: {guard.told(failure)}"
+            guard.tell(said, f"{said}; will retry")
+            if not isinstance(failure, BlockingIOError):  # a slow reader is told of once, not for each line
+                self._failing = said
         self._began = None
         if self._closed:  # while this write hung
             guard.attempt(self.sink.close)
@@ -301,7 +303,8 @@ class Feed:
             if end is not None and time.monotonic() + pause > end:
                 return
             self._pause(pause)
-            pause = min(pause * 2, RETRY_LAST)
+            # Whoever reads the pipe may be slow: there is room again soon.
+            pause = RETRY_FIRST if isinstance(failure, BlockingIOError) else min(pause * 2, RETRY_LAST)
 
     def _write_first(self, item: Item) -> BaseException | None:
         """Write the first item in the queue, unless somebody else has by now."""

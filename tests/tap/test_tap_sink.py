@@ -235,6 +235,132 @@ assert time.monotonic() - began < 10
             process.kill()
 
 
+def pipe(tmp_path: Path) -> tuple[Path, int]:
+    """A pipe and its reader, who does not wait."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path, os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+def test_a_pipe_whose_reader_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it took of a line is not handed over again."""
+    monkeypatch.setattr("agenttap.file.PIPE_WAIT", 0)
+    path, reader = pipe(tmp_path)
+    sink, read = FileSink(path), b""
+    lines = [b"%d" % n * size + b"\n" for n, size in enumerate((10, 300_000, 4095, 65_535, 70_000, 1_000_000, 1))]
+    for line in lines:
+        while True:
+            try:
+                sink.write(line)
+                break
+            except BlockingIOError:
+                read += os.read(reader, 50_000)
+    sink.close()
+    while piece := os.read(reader, 100_000):
+        read += piece
+    os.close(reader)
+    assert read == b"".join(lines)
+
+
+def test_events_through_a_pipe_whose_reader_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It reads only when the writer could not go on. What finds no room in the queue is told of, on one line."""
+    monkeypatch.setattr("agenttap.file.PIPE_WAIT", 0)
+    monkeypatch.setattr("agenttap.feed.RETRY_FIRST", 0.001)
+    path, reader = pipe(tmp_path)
+    stuck, read = threading.Event(), []
+
+    class Sink(FileSink):
+        def write(self, line: bytes) -> None:
+            try:
+                super().write(line)
+            except BlockingIOError:
+                stuck.set()
+                raise
+
+    def slowly() -> None:
+        while not closed.is_set():
+            if stuck.wait(0.01):
+                stuck.clear()
+                read.append(os.read(reader, 65_536))
+
+    closed = threading.Event()
+    thread = threading.Thread(target=slowly)
+    tap = Tap(sinks=[Sink(path)], max_queue_bytes=2_000_000)
+    for n in range(10):
+        tap.record("note", n=n, text="x" * 300_000)
+    thread.start()
+    assert tap.flush(30)
+    tap.close()
+    closed.set()
+    thread.join()
+    os.set_blocking(reader, True)
+    while piece := os.read(reader, 65_536):
+        read.append(piece)
+    os.close(reader)
+    events = [json.loads(line) for line in b"".join(read).splitlines()]
+    (gap,) = [event["payload"] for event in events if event["type"] == "tap.dropped"]
+    assert seqs(events) == [n for n in range(12) if not gap["from_seq"] <= n < gap["to_seq"]]
+    assert gap["count"] == tap.stats()["dropped"]
+    assert capfd.readouterr().err.count("cannot write") == 1  # not for each line
+
+
+def test_a_line_that_a_pipe_took_half_of_is_ended_for_another_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agenttap.file.PIPE_WAIT", 0)
+    path, reader = pipe(tmp_path)
+    sink, line = FileSink(path), b"x" * 100_000 + b"\n"
+    with pytest.raises(BlockingIOError):
+        sink.write(line)
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        sink.write(line)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        sink.write(line)
+    read = os.read(reader, 10)
+    assert read == b"\n" + b"x" * 9
+    read += os.read(reader, 100_000)
+    # Another line in its place: what was taken of the first is ended.
+    sink.write(b"other\n")
+    sink.close()
+    read += os.read(reader, 100_000)
+    os.close(reader)
+    torn, other = read.splitlines()[1:]
+    assert set(torn) == {ord("x")}
+    assert other == b"other"
+
+
+def test_an_exception_in_the_middle_of_a_write_to_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a signal handler raises it, where the agent's thread must write because there is no other."""
+    path, reader = pipe(tmp_path)
+    sink, real = FileSink(path), os.write
+
+    def write(fd: int, data: bytes) -> int:
+        real(fd, data[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(KeyboardInterrupt):
+        sink.write(b"first\n")
+    monkeypatch.undo()
+    assert sink.has(b"first\n")  # nobody knows; once too few is better than twice
+    sink.write(b"second\n")
+    monkeypatch.setattr("agenttap.file.PIPE_WAIT", 0)
+    line = b"x" * 100_000 + b"\n"
+    with pytest.raises(BlockingIOError):
+        sink.write(line)
+    assert not sink.has(line)
+    read = os.read(reader, 100_000)
+    sink.write(line)
+    read += os.read(reader, 100_000)
+    assert read.splitlines() == [b"fir", b"second", line[:-1]]
+    sink.close()
+    os.close(reader)
+
+
 def test_a_full_disk_that_has_room_again(trace: Trace) -> None:
     """A real limit of the operating system, in a process of its own."""
     done = subprocess.run(
