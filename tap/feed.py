@@ -96,7 +96,9 @@ class Feed:
 
     def wake(self) -> None:
         """Let the thread look for work. Takes no locks."""
-        self._wake.put(None)
+        # It takes what is in there before it looks: if there is something, it has not looked yet.
+        if self._wake.empty():
+            self._wake.put(None)
 
     def start(self) -> bool:
         """Make sure that the writer thread runs; False if this process cannot have one."""
@@ -277,8 +279,7 @@ class Feed:
     def _drain(self, deadline: float | None) -> None:
         """Write what is queued until nothing is left, or until `deadline`."""
         pause, tries, tried = RETRY_FIRST, 0, None
-        self._journal.number()
-        while (item := self._queue.first()) is not None and not self._closed:
+        while (item := self._next()) is not None and not self._closed:
             if isinstance(item, Record) and item.later is not None:
                 # Before the lock is taken: nobody has to wait for this.
                 holding(item.making, -1, item.make, self._on_thread(), default=None)
@@ -288,7 +289,6 @@ class Feed:
             if failure is None:
                 guard.forget(self._failing)
                 pause = RETRY_FIRST
-                self._journal.number()
                 continue
             if failure is _BUSY:
                 return
@@ -305,6 +305,11 @@ class Feed:
             self._pause(pause)
             # Whoever reads the pipe may be slow: there is room again soon.
             pause = RETRY_FIRST if isinstance(failure, BlockingIOError) else min(pause * 2, RETRY_LAST)
+
+    def _next(self) -> Item | None:
+        """Return the first item, after numbering what finalisers left: the thread may have slept through it."""
+        self._journal.number()
+        return self._queue.first()
 
     def _write_first(self, item: Item) -> BaseException | None:
         """Write the first item in the queue, unless somebody else has by now."""

@@ -581,6 +581,46 @@ def test_nobody_waits_for_what_is_still_to_be_made() -> None:
     journal.close()
 
 
+def test_a_thread_that_hangs_is_woken_once() -> None:
+    """Not once for each event that comes meanwhile, which would take memory for ever."""
+    output, run = Gated(), Run(None, None, None, None)
+    output.direct = False
+    journal = Journal([output], max_queue_bytes=10 * OVERHEAD)
+    output.gate.clear()
+    journal.put(note(run))
+    assert output.entered.wait(10)
+    for _ in range(100):
+        journal.put(note(run))
+    assert journal.feeds[0]._wake.qsize() == 1
+    output.gate.set()
+    assert journal.flush(10)
+    journal.close()
+
+
+def test_what_comes_while_the_thread_gives_up_is_written() -> None:
+    """It is woken for it while it waits to try the other again."""
+    output, run, tries = Gated(), Run(None, None, None, None), iter(range(20))
+    output.direct, output.patience = False, 3
+    journal = Journal([output])
+    written = threading.Event()
+
+    def write(line: bytes) -> None:
+        attempt = next(tries)
+        if attempt == 4:  # before the last pause
+            late = Record(run, "", None, None, b"", 0, later=lambda: ("late", b"{}"))
+            journal.put_from_finaliser(late)
+        if attempt < 6:  # neither the event nor its gap
+            raise RuntimeError
+        output.lines.append(json.loads(line))
+        written.set()
+
+    output.write = write  # type: ignore[method-assign]
+    journal.put(note(run))
+    assert written.wait(10)
+    assert [line["type"] for line in output.lines] == ["late"]
+    journal.close()
+
+
 def test_what_waits_is_counted_with_what_it_takes_in_memory() -> None:
     output, run = Gated(), Run(None, None, None, None)
     journal = Journal([output])
