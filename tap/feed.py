@@ -29,6 +29,10 @@ class _Journal(Protocol):
 
     def held(self) -> int: ...
 
+    def has_most_room(self, queued: int) -> bool: ...
+
+    def resize(self, record: Record, size: int) -> None: ...
+
 
 class Feed:
     """One sink, its queue, its lock and its thread."""
@@ -69,7 +73,9 @@ class Feed:
             return
         if self._closed:
             self.dropped += 1
-        elif record.held or self._queue.has_room(record.size):  # what is held has its room
+        elif self._queue.has_room(record.size - record.held) or (
+            record.held and self._journal.has_most_room(self.queued_bytes)  # where its bytes were held
+        ):
             self._queue.put(record)
         else:
             reason = "the queue is full"
@@ -189,7 +195,7 @@ class Feed:
             if item is None or self._closed:
                 return
             if isinstance(item, Record) and item.later is not None:
-                if not _made(item):
+                if not self._made(item):
                     return
                 began = time.monotonic()
                 until = began + HELP_TIME
@@ -199,6 +205,13 @@ class Feed:
             if self._slow or item is record or now > until:
                 return
             began = now
+
+    def _made(self, record: Record) -> bool:
+        """Say whether an agent's thread can write this event now, after making it if that is quickly done."""
+        # What the thread is making already is waited for, not for long.
+        if record.size <= MAKE:
+            holding(record.making, LOCK_WAIT, record.make, False, self._journal.resize, default=None)
+        return record.later is None
 
     def _write(self, item: Item, now: float, *, everything: bool = False) -> BaseException | None:
         """Write the first item in the queue, and return what went wrong: an Exception, or any if `everything`."""
@@ -282,7 +295,7 @@ class Feed:
         while (item := self._next()) is not None and not self._closed:
             if isinstance(item, Record) and item.later is not None:
                 # Before the lock is taken: nobody has to wait for this.
-                holding(item.making, -1, item.make, self._on_thread(), default=None)
+                holding(item.making, -1, item.make, self._on_thread(), self._journal.resize, default=None)
             end = deadline if deadline is not None else self._deadline
             wait = -1 if self._on_thread() else max(0.0, (end or 0.0) - time.monotonic())
             failure = holding(self._lock, wait, self._write_first, item, default=_BUSY)
@@ -342,14 +355,6 @@ class Feed:
         else:  # only the numbers are left to tell of it
             self._queue.pop()
         self._slow = bool(self._queue.items)
-
-
-def _made(record: Record) -> bool:
-    """Say whether an agent's thread can write this event now, after making it if that is quickly done."""
-    # What the thread is making already is waited for, not for long.
-    if record.size <= MAKE:
-        holding(record.making, LOCK_WAIT, record.make, False, default=None)
-    return record.later is None
 
 
 _BUSY = TimeoutError()

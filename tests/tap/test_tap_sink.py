@@ -630,6 +630,21 @@ def test_what_waits_is_counted_with_what_it_takes_in_memory() -> None:
     assert journal.feeds[0].queued_bytes == 3 * (10 + OVERHEAD)
 
 
+def test_what_is_held_has_its_room() -> None:
+    """Also when what came meanwhile has filled the queue."""
+    output, run = Gated(), Run(None, None, None, None)
+    journal = Journal([output], max_queue_bytes=20_000)
+    journal.feeds[0].start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    assert journal.hold(10_000)
+    queue(journal, note(run, 10_000))
+    queue(journal, note(run, 10_000))
+    assert journal.feeds[0].dropped == 1
+    held = Record(run, "", None, None, b"", 10_000, later=lambda: ("late", b"{}"), held=10_000)
+    queue(journal, held)
+    assert journal.feeds[0].dropped == 1
+    assert journal.held() == 0
+
+
 def test_closing_while_a_write_hangs() -> None:
     """Nothing is written after the end, and whoever hung closes the output after it."""
     output, run = Gated(), Run(None, None, None, None)
