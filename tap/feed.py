@@ -17,7 +17,8 @@ from .sink import Sink
 # Seconds that an agent's thread waits for its turn, at most. Whoever has written needs the interpreter's lock back
 # before it can let go, and a neighbour that computes gives that up every 5 ms only: a few of those turns.
 LOCK_WAIT = 0.02
-SLOW_WRITE = 0.05  # seconds after which a write is called slow, and the thread takes over
+SLOW_WRITE = 0.05  # seconds after which a write is called slow
+SLOW_WRITES = 2  # in a row, after which the thread takes over: for one alone the machine may have stood still
 HELP, HELP_TIME = 16, 0.02  # queued events that an agent's thread writes before its own, and seconds for them
 MAKE = 64 << 10  # bytes of a body that an agent's thread puts together when its own event stands behind it
 RETRY_FIRST, RETRY_LAST = 0.05, 2.0  # seconds between attempts to write
@@ -57,8 +58,9 @@ class Feed:
         self._lost: dict[str, int] = {}  # by run_id, how many of its events were dropped
         self._thread: threading.Thread | None = None
         self._wake: SimpleQueue[None] = SimpleQueue()  # putting into it takes no lock
-        self._slow = False  # whether only the thread writes
+        self._slow = 0  # writes that were slow, in a row; from SLOW_WRITES on only the thread writes
         self._began: float | None = None  # when the write began that somebody is in
+        self._hanging: float | None = None  # the same of a write that was waited for in vain
         self._pending: tuple[Record | Gap, bytes] | None = None  # what is being written
         self._deadline: float | None = None  # when the thread has to give up
         self._closed = False
@@ -88,11 +90,13 @@ class Feed:
 
         Takes LOCK_WAIT, HELP_TIME, what is made of MAKE bytes, and one write, at most.
         """
-        if self.direct and not self._slow and record.seq is not None:
+        if self.direct and self._slow < SLOW_WRITES and record.seq is not None:
             began = self._began
-            hanging = began is not None and time.monotonic() - began > LOCK_WAIT
-            wait = 0.0 if hanging else LOCK_WAIT
-            holding(self._lock, wait, self._write_up_to, record, default=None)
+            # Only the first waits, however long ago the write began: it may wait for the interpreter by now.
+            wait = 0.0 if began is not None and began == self._hanging else LOCK_WAIT
+            done = holding(self._lock, wait, self._write_up_to, record, default=_BUSY)
+            if done is _BUSY and began is not None and began == self._began:
+                self._hanging = began
         if self._queue.items or record.seq is None:
             self.wake()
             if not self.start():
@@ -201,10 +205,16 @@ class Feed:
                 until = began + HELP_TIME
             failure = self._write(item, began)
             now = time.monotonic()
-            self._slow = failure is not None or now - began > SLOW_WRITE
-            if self._slow or item is record or now > until:
+            self._slow = self._slowness(failure, now - began)
+            if self._slow >= SLOW_WRITES or item is record or now > until:
                 return
             began = now
+
+    def _slowness(self, failure: BaseException | None, seconds: float) -> int:
+        """Return how many writes have been slow in a row, after one that took so long; a failure counts as all."""
+        if failure is not None:
+            return SLOW_WRITES
+        return min(self._slow + 1, SLOW_WRITES) if seconds > SLOW_WRITE else 0
 
     def _made(self, record: Record) -> bool:
         """Say whether an agent's thread can write this event now, after making it if that is quickly done."""
@@ -331,7 +341,8 @@ class Feed:
             return None
         began = time.monotonic()
         failure = self._write(item, began, everything=self._on_thread())
-        self._slow = failure is not None or (time.monotonic() - began > SLOW_WRITE and bool(self._queue.items))
+        slow = self._slowness(failure, time.monotonic() - began)
+        self._slow = slow if self._queue.items else min(slow, SLOW_WRITES - 1)  # somebody has to try
         return failure
 
     def _pause(self, seconds: float) -> None:
@@ -354,7 +365,7 @@ class Feed:
             self._count_lost(item)
         else:  # only the numbers are left to tell of it
             self._queue.pop()
-        self._slow = bool(self._queue.items)
+        self._slow = SLOW_WRITES if self._queue.items else 0
 
 
 _BUSY = TimeoutError()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from agenttap import Tap, guard
+from agenttap import feed as feed_module
 from agenttap import tap as tap_module
 from agenttap.backlog import OVERHEAD, Record
 from agenttap.feed import HELP
@@ -480,10 +481,55 @@ def test_nobody_waits_for_a_write_that_hangs() -> None:
     assert len(output.lines) == 51
 
 
-def test_after_a_slow_write_the_thread_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_one_slow_write_the_next_is_at_once() -> None:
+    """The machine may have stood still, and not the sink: and the agent may be killed at any moment."""
+    output, run = Gated(), Run(None, None, None, None)
+    journal = Journal([output])
+    journal.feeds[0].start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    for n in range(3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("agenttap.feed.SLOW_WRITE", -1)
+            journal.put(note(run))
+        journal.put(note(run))
+        assert len(output.lines) == 2 * n + 2
+
+
+def test_a_write_is_waited_for_once() -> None:
+    """However long it takes already: it may be done, and the writer wait for the interpreter only."""
+    output, run = Gated(), Run(None, None, None, None)
+    journal = Journal([output])
+    journal.feeds[0].start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    output.gate.clear()
+    writing = threading.Thread(target=journal.put, args=(note(run),))
+    writing.start()
+    assert output.entered.wait(10)
+    feed = journal.feeds[0]
+    assert feed._began is not None
+    feed._began -= 10
+    waits: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = feed_module.holding
+
+        def holding(lock: Any, timeout: float, *rest: Any, **named: Any) -> Any:
+            if lock is feed._lock:
+                waits.append(timeout)
+            return real(lock, timeout, *rest, **named)
+
+        patch.setattr(feed_module, "holding", holding)
+        for _ in range(3):
+            journal.put(note(run))
+    assert waits == [feed_module.LOCK_WAIT, 0, 0]
+    output.gate.set()
+    writing.join()
+    journal.put(note(run))
+    assert seqs(output.lines) == list(range(5))
+
+
+def test_after_slow_writes_the_thread_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     output, run = Gated(), Run(None, None, None, None)
     journal = Journal([output])
     monkeypatch.setattr("agenttap.feed.SLOW_WRITE", -1)
+    journal.put(note(run))
     journal.put(note(run))
     monkeypatch.undo()
     output.gate.clear()
@@ -498,7 +544,7 @@ def test_after_a_slow_write_the_thread_takes_over(monkeypatch: pytest.MonkeyPatc
     )
     journal.put(note(run))
     assert writers == ["MainThread"]  # once drained, at once again
-    assert seqs(output.lines) == [0, 1, 2]
+    assert seqs(output.lines) == [0, 1, 2, 3]
     journal.close()
 
 
