@@ -23,7 +23,8 @@ class Record:
     """One event, on its way to every sink. `seq` and `timestamp` are given when it is numbered.
 
     `later`, if not None, gives type and payload; it is called once, on a writer thread as a rule.
-    `size` is the number of bytes that it counts for in a queue. `held` is how many of them the journal counts for
+    `size` is the number of bytes that it counts for in a queue; `queues` are those where that changes when it is
+    made. `held` is how many of them the journal counts for
     it until it is numbered. With `counts` the run's counts belong at the end of the payload.
     """
 
@@ -34,6 +35,7 @@ class Record:
         "later",
         "making",
         "payload",
+        "queues",
         "run",
         "seq",
         "size",
@@ -68,11 +70,14 @@ class Record:
         self.held = held
         self.seq: int | None = None
         self.making: Any = None if later is None else Lock()  # around `later`
+        self.queues: tuple[Backlog, ...] = ()
 
-    def make(self, everything: bool) -> bool:
-        """Have `later` done, whoever does it. The caller holds `making`."""
+    def make(self, everything: bool, resize: Callable[["Record", int], None]) -> bool:
+        """Have `later` done, whoever does it; `resize` is told what it came to. The caller holds `making`."""
         if self.later is not None:
             made = guard.attempt(self.later, default=_UNREADABLE, everything=everything)
+            self.later = lambda: made  # once only, also when a signal handler raises right here
+            resize(self, len(made[1]))
             self.type, self.payload = made
             self.later = None
         return True
@@ -120,8 +125,8 @@ Item = Record | Gap | Event  # an Event is set when everything before it is writ
 class Backlog:
     """What is queued, first in, first out.
 
-    Events are put and dropped with the journal's lock held, and popped with the feed's; that is why bytes that
-    came and bytes that went are counted apart. `held` tells how many are kept elsewhere, that count too.
+    Events are put, grow and are dropped with the journal's lock held, and popped with the feed's; that is why
+    bytes that came and bytes that went are counted apart. `held` tells how many are kept elsewhere, and count too.
     """
 
     def __init__(self, max_bytes: int, held: Callable[[], int]) -> None:
@@ -146,6 +151,8 @@ class Backlog:
         if self._gaps:
             self._gaps.pop(record.run.run_id, None)
         # No call from here on, so that a signal handler's exception finds all of it done, or nothing.
+        if record.later is not None:
+            record.queues += (self,)
         self._came += record.size
         self.last = record
         self.items.append(record)
@@ -153,6 +160,10 @@ class Backlog:
     def release(self, record: Record) -> None:
         """Count the bytes of an event that is not queued any more."""
         self._went += record.size
+
+    def grow(self, size: int) -> None:
+        """Count bytes that an event in the queue takes beyond what was counted when it was put."""
+        self._came += size
 
     def append(self, mark: Event) -> None:
         self.items.append(mark)

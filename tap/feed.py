@@ -17,7 +17,8 @@ from .sink import Sink
 # Seconds that an agent's thread waits for its turn, at most. Whoever has written needs the interpreter's lock back
 # before it can let go, and a neighbour that computes gives that up every 5 ms only: a few of those turns.
 LOCK_WAIT = 0.02
-SLOW_WRITE = 0.05  # seconds after which a write is called slow, and the thread takes over
+SLOW_WRITE = 0.05  # seconds after which a write is called slow
+SLOW_WRITES = 2  # in a row, after which the thread takes over: for one alone the machine may have stood still
 HELP, HELP_TIME = 16, 0.02  # queued events that an agent's thread writes before its own, and seconds for them
 MAKE = 64 << 10  # bytes of a body that an agent's thread puts together when its own event stands behind it
 RETRY_FIRST, RETRY_LAST = 0.05, 2.0  # seconds between attempts to write
@@ -28,6 +29,10 @@ class _Journal(Protocol):
     def number(self) -> None: ...
 
     def held(self) -> int: ...
+
+    def has_most_room(self, queued: int) -> bool: ...
+
+    def resize(self, record: Record, size: int) -> None: ...
 
 
 class Feed:
@@ -53,8 +58,9 @@ class Feed:
         self._lost: dict[str, int] = {}  # by run_id, how many of its events were dropped
         self._thread: threading.Thread | None = None
         self._wake: SimpleQueue[None] = SimpleQueue()  # putting into it takes no lock
-        self._slow = False  # whether only the thread writes
+        self._slow = 0  # writes that were slow, in a row; from SLOW_WRITES on only the thread writes
         self._began: float | None = None  # when the write began that somebody is in
+        self._hanging: float | None = None  # the same of a write that was waited for in vain
         self._pending: tuple[Record | Gap, bytes] | None = None  # what is being written
         self._deadline: float | None = None  # when the thread has to give up
         self._closed = False
@@ -69,7 +75,9 @@ class Feed:
             return
         if self._closed:
             self.dropped += 1
-        elif record.held or self._queue.has_room(record.size):  # what is held has its room
+        elif self._queue.has_room(record.size - record.held) or (
+            record.held and self._journal.has_most_room(self.queued_bytes)  # where its bytes were held
+        ):
             self._queue.put(record)
         else:
             reason = "the queue is full"
@@ -82,11 +90,13 @@ class Feed:
 
         Takes LOCK_WAIT, HELP_TIME, what is made of MAKE bytes, and one write, at most.
         """
-        if self.direct and not self._slow and record.seq is not None:
+        if self.direct and self._slow < SLOW_WRITES and record.seq is not None:
             began = self._began
-            hanging = began is not None and time.monotonic() - began > LOCK_WAIT
-            wait = 0.0 if hanging else LOCK_WAIT
-            holding(self._lock, wait, self._write_up_to, record, default=None)
+            # Only the first waits, however long ago the write began: it may wait for the interpreter by now.
+            wait = 0.0 if began is not None and began == self._hanging else LOCK_WAIT
+            done = holding(self._lock, wait, self._write_up_to, record, default=_BUSY)
+            if done is _BUSY and began is not None and began == self._began:
+                self._hanging = began
         if self._queue.items or record.seq is None:
             self.wake()
             if not self.start():
@@ -96,7 +106,9 @@ class Feed:
 
     def wake(self) -> None:
         """Let the thread look for work. Takes no locks."""
-        self._wake.put(None)
+        # It takes what is in there before it looks: if there is something, it has not looked yet.
+        if self._wake.empty():
+            self._wake.put(None)
 
     def start(self) -> bool:
         """Make sure that the writer thread runs; False if this process cannot have one."""
@@ -187,16 +199,29 @@ class Feed:
             if item is None or self._closed:
                 return
             if isinstance(item, Record) and item.later is not None:
-                if not _made(item):
+                if not self._made(item):
                     return
                 began = time.monotonic()
                 until = began + HELP_TIME
             failure = self._write(item, began)
             now = time.monotonic()
-            self._slow = failure is not None or now - began > SLOW_WRITE
-            if self._slow or item is record or now > until:
+            self._slow = self._slowness(failure, now - began)
+            if self._slow >= SLOW_WRITES or item is record or now > until:
                 return
             began = now
+
+    def _slowness(self, failure: BaseException | None, seconds: float) -> int:
+        """Return how many writes have been slow in a row, after one that took so long; a failure counts as all."""
+        if failure is not None:
+            return SLOW_WRITES
+        return min(self._slow + 1, SLOW_WRITES) if seconds > SLOW_WRITE else 0
+
+    def _made(self, record: Record) -> bool:
+        """Say whether an agent's thread can write this event now, after making it if that is quickly done."""
+        # What the thread is making already is waited for, not for long.
+        if record.size <= MAKE:
+            holding(record.making, LOCK_WAIT, record.make, False, self._journal.resize, default=None)
+        return record.later is None
 
     def _write(self, item: Item, now: float, *, everything: bool = False) -> BaseException | None:
         """Write the first item in the queue, and return what went wrong: an Exception, or any if `everything`."""
@@ -210,8 +235,10 @@ class Feed:
             self._arrived(item)
         else:
             self._pending = None
-            self._failing = f"cannot write to {self.sink.name}: {guard.told(failure)}"
-            guard.tell(self._failing, f"{self._failing}; will retry")
+            said = f"cannot write to {self.sink.name}: {guard.told(failure)}"
+            guard.tell(said, f"{said}; will retry")
+            if not isinstance(failure, BlockingIOError):  # a slow reader is told of once, not for each line
+                self._failing = said
         self._began = None
         if self._closed:  # while this write hung
             guard.attempt(self.sink.close)
@@ -275,18 +302,16 @@ class Feed:
     def _drain(self, deadline: float | None) -> None:
         """Write what is queued until nothing is left, or until `deadline`."""
         pause, tries, tried = RETRY_FIRST, 0, None
-        self._journal.number()
-        while (item := self._queue.first()) is not None and not self._closed:
+        while (item := self._next()) is not None and not self._closed:
             if isinstance(item, Record) and item.later is not None:
                 # Before the lock is taken: nobody has to wait for this.
-                holding(item.making, -1, item.make, self._on_thread(), default=None)
+                holding(item.making, -1, item.make, self._on_thread(), self._journal.resize, default=None)
             end = deadline if deadline is not None else self._deadline
             wait = -1 if self._on_thread() else max(0.0, (end or 0.0) - time.monotonic())
             failure = holding(self._lock, wait, self._write_first, item, default=_BUSY)
             if failure is None:
                 guard.forget(self._failing)
                 pause = RETRY_FIRST
-                self._journal.number()
                 continue
             if failure is _BUSY:
                 return
@@ -301,7 +326,13 @@ class Feed:
             if end is not None and time.monotonic() + pause > end:
                 return
             self._pause(pause)
-            pause = min(pause * 2, RETRY_LAST)
+            # Whoever reads the pipe may be slow: there is room again soon.
+            pause = RETRY_FIRST if isinstance(failure, BlockingIOError) else min(pause * 2, RETRY_LAST)
+
+    def _next(self) -> Item | None:
+        """Return the first item, after numbering what finalisers left: the thread may have slept through it."""
+        self._journal.number()
+        return self._queue.first()
 
     def _write_first(self, item: Item) -> BaseException | None:
         """Write the first item in the queue, unless somebody else has by now."""
@@ -310,7 +341,8 @@ class Feed:
             return None
         began = time.monotonic()
         failure = self._write(item, began, everything=self._on_thread())
-        self._slow = failure is not None or (time.monotonic() - began > SLOW_WRITE and bool(self._queue.items))
+        slow = self._slowness(failure, time.monotonic() - began)
+        self._slow = slow if self._queue.items else min(slow, SLOW_WRITES - 1)  # somebody has to try
         return failure
 
     def _pause(self, seconds: float) -> None:
@@ -333,15 +365,7 @@ class Feed:
             self._count_lost(item)
         else:  # only the numbers are left to tell of it
             self._queue.pop()
-        self._slow = bool(self._queue.items)
-
-
-def _made(record: Record) -> bool:
-    """Say whether an agent's thread can write this event now, after making it if that is quickly done."""
-    # What the thread is making already is waited for, not for long.
-    if record.size <= MAKE:
-        holding(record.making, LOCK_WAIT, record.make, False, default=None)
-    return record.later is None
+        self._slow = SLOW_WRITES if self._queue.items else 0
 
 
 _BUSY = TimeoutError()

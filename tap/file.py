@@ -19,8 +19,9 @@ class FileSink:
     """Appends to a file that other processes may append to as well; made with mode 0600, its folders too.
 
     A line is one `write(2)` on an O_APPEND descriptor. What is at the end of the file without a newline is left
-    there, and ended with one. A file that was removed or renamed is made again. The agent may close the descriptor
-    (as daemons do) and use its number for something else: that is never written to, nor closed.
+    there, and ended with one. A pipe may take a part of a line: the rest follows when there is room. A file that
+    was removed or renamed is made again. The agent may close the descriptor (as daemons do) and use its number for
+    something else: that is never written to, nor closed.
 
     With `rotate_bytes` the file gets another name before it would become larger than that; with `rotate_every`,
     seconds or a timedelta, when an event comes that long after the file's first. Rotated files are compressed with
@@ -54,6 +55,7 @@ class FileSink:
         self._rotation = _rotation(self.name, rotate_bytes, rotate_every, keep)
         self._fd = -1
         self._torn = False
+        self._rest: tuple[bytes, memoryview] | None = None  # a line that a pipe took a part of, and what is left
         self._identity = (-1, -1)  # of what was opened: device and inode
         self._regular = True
         self._size = 0  # of the file, before the last write or earlier
@@ -71,6 +73,9 @@ class FileSink:
     def has(self, line: bytes) -> bool:
         """Say whether the line arrived. Where that cannot be read, that it did: a gap is better than a double."""
         if not self._regular:
+            if self._rest is not None and self._rest[0] == line:
+                return False
+            self._torn = True  # for all we know: an empty line does no harm
             return True
         try:
             with open(self.name, "rb", buffering=0) as file:
@@ -97,17 +102,32 @@ class FileSink:
     # --- one line ----------------------------------------------------------------------------------------------
 
     def _append(self, line: bytes) -> None:
-        data = b"\n" + line if self._torn else line
-        written = self._write(data)
-        while written < len(data):
+        data: bytes | memoryview = b"\n" + line if self._torn else line
+        if self._rest is not None and self._rest[0] == line:
+            data = self._rest[1]
+        while (written := self._write(data)) < len(data):
+            data = memoryview(data)[written:]
             # Where the room ended right after the newline, what comes next begins on a line of its own.
-            self._torn = written != len(data) - len(line)
-            written += self._write(data[written:])
-        self._torn = False
+            self._torn = len(data) != len(line)
+            if not self._regular:  # in a file another process may write in between
+                self._rest = (line, data)
+        self._torn, self._rest = False, None
         if self._fsync and self._regular:
             os.fdatasync(self._fd)
 
-    def _write(self, data: bytes) -> int:
+    def _write(self, data: bytes | memoryview) -> int:
+        try:
+            return self._write_when_ready(data)
+        except BlockingIOError:
+            raise
+        except OSError as exc:
+            if exc.errno == errno.EBADF:  # closed, or open for reading only: somebody else's by now
+                self._fd = -1
+            elif not self._regular:  # a pipe whose reader is gone; the next one may be another
+                self.close()
+            raise
+
+    def _write_when_ready(self, data: bytes | memoryview) -> int:
         try:
             return os.write(self._fd, data)
         except BlockingIOError:
@@ -115,13 +135,7 @@ class FileSink:
             poll.register(self._fd, select.POLLOUT)
             if not poll.poll(PIPE_WAIT * 1000):
                 raise
-            return os.write(self._fd, data)
-        except OSError as exc:
-            if exc.errno == errno.EBADF:  # closed, or open for reading only: somebody else's by now
-                self._fd = -1
-            elif not self._regular:  # a pipe whose reader is gone; the next one may be another
-                self.close()
-            raise
+        return os.write(self._fd, data)
 
     # --- the file at the path ----------------------------------------------------------------------------------
 
@@ -166,7 +180,8 @@ class FileSink:
         self._regular = stat.S_ISREG(status.st_mode)
         self._size = status.st_size
         self._fd = fd
-        self._torn = self._regular and self._ends_torn()
+        self._rest = None  # whoever reads the pipe now may be another
+        self._torn = self._ends_torn() if self._regular else self._torn
         if self._regular and self._fsync and status.st_size == 0:
             _sync_folder(folder)  # else the file itself might be gone
         if self._rotation is not None and self._regular:

@@ -85,6 +85,16 @@ class Journal:
         """Return the bytes of bodies that are kept for later."""
         return self._held
 
+    def has_most_room(self, queued: int) -> bool:
+        """Say whether no sink has fewer bytes queued."""
+        return queued <= min(feed.queued_bytes for feed in self.feeds)
+
+    def resize(self, record: Record, size: int) -> None:
+        """Count an event that was made with the bytes it takes now, in every queue that holds it."""
+        # As with `_count`: a sum may go wrong once in a long while.
+        if not holding(self._lock, LOCK_WAIT, self._resize, record, size, default=False):
+            self._resize(record, size)
+
     def start(self) -> None:
         """Make sure that the writer threads run, where this process can have any."""
         for feed in self.feeds:
@@ -131,6 +141,13 @@ class Journal:
         # Without the lock a sum may go wrong once in a long while; waiting for it would be worse.
         if not holding(self._counting, LOCK_WAIT, self._add, size, default=False):
             self._add(size)
+
+    def _resize(self, record: Record, size: int) -> bool:
+        more, record.size = size - record.size, size
+        for queue in record.queues:
+            queue.grow(more)
+        record.queues = ()
+        return True
 
     def _add(self, size: int) -> bool:
         self._held += size

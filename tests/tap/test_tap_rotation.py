@@ -123,6 +123,20 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     assert {name: (tmp_path / name).read_text() for name in others} == {name: name for name in others}
 
 
+def test_the_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold thousands of files, on a network."""
+    for day in range(10, 15):
+        (tmp_path / f"run.202605{day}T000000.000000Z.jsonl").write_bytes(b'{"n":1}\n')
+    looks, real = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: (looks.append(path), real(path))[1])
+    Rotation(str(tmp_path / "run.jsonl"), 100, None, 2).tidy()
+    monkeypatch.undo()
+    assert looks == [str(tmp_path)]
+    assert [path.name for path in rotated(tmp_path)] == [
+        f"run.202605{day}T000000.000000Z.jsonl.gz" for day in (13, 14)
+    ]
+
+
 @pytest.mark.parametrize("left", ["plain", "part", "both"])
 def test_what_a_killed_process_left_is_finished(tmp_path: Path, left: str) -> None:
     old = tmp_path / "run.20260524T031704.123456Z.jsonl"

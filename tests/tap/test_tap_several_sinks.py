@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from agenttap import CallbackSink, FileSink, Tap, guard
+from agenttap.backlog import Record
 from traced import Trace
 
 
@@ -138,6 +139,37 @@ def test_a_stream_is_put_together_once(tmp_path: Path) -> None:
     assert [[event["type"] for event in parsed(each)] for each in lines] == [
         ["run.started", "first", "late", "run.ended"]
     ] * 2
+
+
+def test_what_was_made_counts_with_its_real_size(trace: Trace) -> None:
+    """A compressed answer takes many times its bytes once one sink has made it and another has it queued."""
+    gate, entered, bodies = threading.Event(), threading.Event(), 30
+    lines: list[bytes] = []
+
+    def slow(line: bytes) -> None:
+        entered.set()
+        assert gate.wait(60)
+        lines.append(line)
+
+    tap = Tap(trace.path, slow, max_queue_bytes=1_000_000)
+    tap.record("first")
+    assert entered.wait(10)
+    hung = tap.recorder.journal.feeds[1]
+    for _ in range(bodies):
+        assert tap.recorder.journal.hold(1000)
+        run = tap.recorder.current_run()
+        tap.recorder.put_later(run, "call", None, lambda: ("late", {"text": "x" * 100_000}), 1000)
+        tap.record("behind")  # written behind it, so it was made
+        assert trace.types()[-2:] == ["late", "behind"]
+    kept = len([item for item in hung._queue.items if isinstance(item, Record) and item.type == "late"])
+    assert 5 < kept < 11
+    assert kept * 100_000 < hung.queued_bytes < 1_300_000
+    gate.set()
+    assert tap.flush(20)
+    assert [sink["queued_bytes"] for sink in tap.stats()["sinks"]] == [0, 0]
+    tap.close()
+    assert len(trace.events("late")) == bodies
+    assert sum(b'"type":"late"' in line for line in lines) == kept
 
 
 def test_what_is_no_sink() -> None:

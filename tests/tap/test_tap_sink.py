@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from agenttap import Tap, guard
+from agenttap import feed as feed_module
 from agenttap import tap as tap_module
 from agenttap.backlog import OVERHEAD, Record
 from agenttap.feed import HELP
@@ -235,6 +236,132 @@ assert time.monotonic() - began < 10
             process.kill()
 
 
+def pipe(tmp_path: Path) -> tuple[Path, int]:
+    """A pipe and its reader, who does not wait."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path, os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+def test_a_pipe_whose_reader_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it took of a line is not handed over again."""
+    monkeypatch.setattr("agenttap.file.PIPE_WAIT", 0)
+    path, reader = pipe(tmp_path)
+    sink, read = FileSink(path), b""
+    lines = [b"%d" % n * size + b"\n" for n, size in enumerate((10, 300_000, 4095, 65_535, 70_000, 1_000_000, 1))]
+    for line in lines:
+        while True:
+            try:
+                sink.write(line)
+                break
+            except BlockingIOError:
+                read += os.read(reader, 50_000)
+    sink.close()
+    while piece := os.read(reader, 100_000):
+        read += piece
+    os.close(reader)
+    assert read == b"".join(lines)
+
+
+def test_events_through_a_pipe_whose_reader_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It reads only when the writer could not go on. What finds no room in the queue is told of, on one line."""
+    monkeypatch.setattr("agenttap.file.PIPE_WAIT", 0)
+    monkeypatch.setattr("agenttap.feed.RETRY_FIRST", 0.001)
+    path, reader = pipe(tmp_path)
+    stuck, read = threading.Event(), []
+
+    class Sink(FileSink):
+        def write(self, line: bytes) -> None:
+            try:
+                super().write(line)
+            except BlockingIOError:
+                stuck.set()
+                raise
+
+    def slowly() -> None:
+        while not closed.is_set():
+            if stuck.wait(0.01):
+                stuck.clear()
+                read.append(os.read(reader, 65_536))
+
+    closed = threading.Event()
+    thread = threading.Thread(target=slowly)
+    tap = Tap(sinks=[Sink(path)], max_queue_bytes=2_000_000)
+    for n in range(10):
+        tap.record("note", n=n, text="x" * 300_000)
+    thread.start()
+    assert tap.flush(30)
+    tap.close()
+    closed.set()
+    thread.join()
+    os.set_blocking(reader, True)
+    while piece := os.read(reader, 65_536):
+        read.append(piece)
+    os.close(reader)
+    events = [json.loads(line) for line in b"".join(read).splitlines()]
+    (gap,) = [event["payload"] for event in events if event["type"] == "tap.dropped"]
+    assert seqs(events) == [n for n in range(12) if not gap["from_seq"] <= n < gap["to_seq"]]
+    assert gap["count"] == tap.stats()["dropped"]
+    assert capfd.readouterr().err.count("cannot write") == 1  # not for each line
+
+
+def test_a_line_that_a_pipe_took_half_of_is_ended_for_another_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agenttap.file.PIPE_WAIT", 0)
+    path, reader = pipe(tmp_path)
+    sink, line = FileSink(path), b"x" * 100_000 + b"\n"
+    with pytest.raises(BlockingIOError):
+        sink.write(line)
+    os.close(reader)
+    with pytest.raises(BrokenPipeError):
+        sink.write(line)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        sink.write(line)
+    read = os.read(reader, 10)
+    assert read == b"\n" + b"x" * 9
+    read += os.read(reader, 100_000)
+    # Another line in its place: what was taken of the first is ended.
+    sink.write(b"other\n")
+    sink.close()
+    read += os.read(reader, 100_000)
+    os.close(reader)
+    torn, other = read.splitlines()[1:]
+    assert set(torn) == {ord("x")}
+    assert other == b"other"
+
+
+def test_an_exception_in_the_middle_of_a_write_to_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a signal handler raises it, where the agent's thread must write because there is no other."""
+    path, reader = pipe(tmp_path)
+    sink, real = FileSink(path), os.write
+
+    def write(fd: int, data: bytes) -> int:
+        real(fd, data[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "write", write)
+    with pytest.raises(KeyboardInterrupt):
+        sink.write(b"first\n")
+    monkeypatch.undo()
+    assert sink.has(b"first\n")  # nobody knows; once too few is better than twice
+    sink.write(b"second\n")
+    monkeypatch.setattr("agenttap.file.PIPE_WAIT", 0)
+    line = b"x" * 100_000 + b"\n"
+    with pytest.raises(BlockingIOError):
+        sink.write(line)
+    assert not sink.has(line)
+    read = os.read(reader, 100_000)
+    sink.write(line)
+    read += os.read(reader, 100_000)
+    assert read.splitlines() == [b"fir", b"second", line[:-1]]
+    sink.close()
+    os.close(reader)
+
+
 def test_a_full_disk_that_has_room_again(trace: Trace) -> None:
     """A real limit of the operating system, in a process of its own."""
     done = subprocess.run(
@@ -354,10 +481,55 @@ def test_nobody_waits_for_a_write_that_hangs() -> None:
     assert len(output.lines) == 51
 
 
-def test_after_a_slow_write_the_thread_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_one_slow_write_the_next_is_at_once() -> None:
+    """The machine may have stood still, and not the sink: and the agent may be killed at any moment."""
+    output, run = Gated(), Run(None, None, None, None)
+    journal = Journal([output])
+    journal.feeds[0].start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    for n in range(3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("agenttap.feed.SLOW_WRITE", -1)
+            journal.put(note(run))
+        journal.put(note(run))
+        assert len(output.lines) == 2 * n + 2
+
+
+def test_a_write_is_waited_for_once() -> None:
+    """However long it takes already: it may be done, and the writer wait for the interpreter only."""
+    output, run = Gated(), Run(None, None, None, None)
+    journal = Journal([output])
+    journal.feeds[0].start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    output.gate.clear()
+    writing = threading.Thread(target=journal.put, args=(note(run),))
+    writing.start()
+    assert output.entered.wait(10)
+    feed = journal.feeds[0]
+    assert feed._began is not None
+    feed._began -= 10
+    waits: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = feed_module.holding
+
+        def holding(lock: Any, timeout: float, *rest: Any, **named: Any) -> Any:
+            if lock is feed._lock:
+                waits.append(timeout)
+            return real(lock, timeout, *rest, **named)
+
+        patch.setattr(feed_module, "holding", holding)
+        for _ in range(3):
+            journal.put(note(run))
+    assert waits == [feed_module.LOCK_WAIT, 0, 0]
+    output.gate.set()
+    writing.join()
+    journal.put(note(run))
+    assert seqs(output.lines) == list(range(5))
+
+
+def test_after_slow_writes_the_thread_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     output, run = Gated(), Run(None, None, None, None)
     journal = Journal([output])
     monkeypatch.setattr("agenttap.feed.SLOW_WRITE", -1)
+    journal.put(note(run))
     journal.put(note(run))
     monkeypatch.undo()
     output.gate.clear()
@@ -372,7 +544,7 @@ def test_after_a_slow_write_the_thread_takes_over(monkeypatch: pytest.MonkeyPatc
     )
     journal.put(note(run))
     assert writers == ["MainThread"]  # once drained, at once again
-    assert seqs(output.lines) == [0, 1, 2]
+    assert seqs(output.lines) == [0, 1, 2, 3]
     journal.close()
 
 
@@ -455,6 +627,46 @@ def test_nobody_waits_for_what_is_still_to_be_made() -> None:
     journal.close()
 
 
+def test_a_thread_that_hangs_is_woken_once() -> None:
+    """Not once for each event that comes meanwhile, which would take memory for ever."""
+    output, run = Gated(), Run(None, None, None, None)
+    output.direct = False
+    journal = Journal([output], max_queue_bytes=10 * OVERHEAD)
+    output.gate.clear()
+    journal.put(note(run))
+    assert output.entered.wait(10)
+    for _ in range(100):
+        journal.put(note(run))
+    assert journal.feeds[0]._wake.qsize() == 1
+    output.gate.set()
+    assert journal.flush(10)
+    journal.close()
+
+
+def test_what_comes_while_the_thread_gives_up_is_written() -> None:
+    """It is woken for it while it waits to try the other again."""
+    output, run, tries = Gated(), Run(None, None, None, None), iter(range(20))
+    output.direct, output.patience = False, 3
+    journal = Journal([output])
+    written = threading.Event()
+
+    def write(line: bytes) -> None:
+        attempt = next(tries)
+        if attempt == 4:  # before the last pause
+            late = Record(run, "", None, None, b"", 0, later=lambda: ("late", b"{}"))
+            journal.put_from_finaliser(late)
+        if attempt < 6:  # neither the event nor its gap
+            raise RuntimeError
+        output.lines.append(json.loads(line))
+        written.set()
+
+    output.write = write  # type: ignore[method-assign]
+    journal.put(note(run))
+    assert written.wait(10)
+    assert [line["type"] for line in output.lines] == ["late"]
+    journal.close()
+
+
 def test_what_waits_is_counted_with_what_it_takes_in_memory() -> None:
     output, run = Gated(), Run(None, None, None, None)
     journal = Journal([output])
@@ -462,6 +674,21 @@ def test_what_waits_is_counted_with_what_it_takes_in_memory() -> None:
     for _ in range(3):
         queue(journal, note(run, 10))
     assert journal.feeds[0].queued_bytes == 3 * (10 + OVERHEAD)
+
+
+def test_what_is_held_has_its_room() -> None:
+    """Also when what came meanwhile has filled the queue."""
+    output, run = Gated(), Run(None, None, None, None)
+    journal = Journal([output], max_queue_bytes=20_000)
+    journal.feeds[0].start = lambda: True  # type: ignore[method-assign]  # no thread takes part
+    assert journal.hold(10_000)
+    queue(journal, note(run, 10_000))
+    queue(journal, note(run, 10_000))
+    assert journal.feeds[0].dropped == 1
+    held = Record(run, "", None, None, b"", 10_000, later=lambda: ("late", b"{}"), held=10_000)
+    queue(journal, held)
+    assert journal.feeds[0].dropped == 1
+    assert journal.held() == 0
 
 
 def test_closing_while_a_write_hangs() -> None:
