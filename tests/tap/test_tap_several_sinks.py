@@ -158,7 +158,9 @@ def test_what_was_made_counts_with_its_real_size(trace: Trace) -> None:
     for _ in range(bodies):
         assert tap.recorder.journal.hold(1000)
         run = tap.recorder.current_run()
-        tap.recorder.put_later(run, "call", None, lambda: ("late", {"text": "x" * 100_000}), 1000)
+        tap.recorder.put_later(
+            tap.recorder.journal, run, "call", None, lambda: ("late", {"text": "x" * 100_000}), 1000
+        )
         tap.record("behind")  # written behind it, so it was made
         assert trace.types()[-2:] == ["late", "behind"]
     kept = len([item for item in hung._queue.items if isinstance(item, Record) and item.type == "late"])
