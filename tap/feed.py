@@ -310,7 +310,8 @@ class Feed:
             wait = -1 if self._on_thread() else max(0.0, (end or 0.0) - time.monotonic())
             failure = holding(self._lock, wait, self._write_first, item, default=_BUSY)
             if failure is None:
-                guard.forget(self._failing)
+                if not isinstance(item, threading.Event):  # that was no write
+                    guard.forget(self._failing)
                 pause = RETRY_FIRST
                 continue
             if failure is _BUSY:
