@@ -109,8 +109,11 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _overview(blocks: list[Figures], losses: list[Figures]) -> str:
-    """One row for each recorder: the time of one event as a multiple of OpenTelemetry's, and what a kill costs."""
-    header = ["one event", *(f"{block['size']}, {block['mode']}" for block in blocks)]
+    """One row for each recorder, as multiples of OpenTelemetry's: the time of the call for one event, and the CPU
+    of the process with what it does later; and what a kill costs.
+    """
+    header = ["call / CPU of one event", *(f"{block['size']}, {block['mode']}" for block in blocks)]
+    cpus = [next(row["cpu"] for row in block["rows"] if row["recorder"] == OTEL) for block in blocks]
     lost: dict[str, tuple[int, int]] = {}
     for row in losses:
         missing, recorded = lost.get(row["recorder"], (0, 0))
@@ -123,8 +126,10 @@ def _overview(blocks: list[Figures], losses: list[Figures]) -> str:
         if rows[0]["to_otel"] is None:  # no recorder
             continue
         cells = [
-            f"{_ratio(row['to_otel'])} ({row['median']:.0f} µs)" if name == OTEL else _ratio(row["to_otel"])
-            for row in rows
+            f"{row['median']:.0f} / {row['cpu']:.0f} µs"
+            if name == OTEL
+            else f"{_ratio(row['to_otel'])} / {cpu:.2f}"
+            for row, cpu in ((row, row["cpu"] / of_otel) for row, of_otel in zip(rows, cpus, strict=True))
         ]
         if lost:
             missing, recorded = lost[name]
