@@ -12,6 +12,7 @@ from .assembly import Assembled, assemble, changes, hides_secret, lines, parsed
 from .decoding import MAX_DECODED, decode
 from .jsonable import dumps, loads, opaque, raw_json
 
+MAX_MESSAGE = 1000  # characters of an error page; all of it is in the body
 _SPLIT = "a secret runs over several events of this stream"
 _SECRET = "there is a secret in this stream"
 _LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/stream+json")
@@ -228,11 +229,18 @@ def _told(body: bytes) -> tuple[str | None, str]:
     try:
         parsed = loads(body)
     except ValueError:
-        return None, body.decode("utf-8", "replace").strip()[:1000]
+        return None, _beginning(body.decode("utf-8", "replace").strip())
     if isinstance(parsed, dict):
         inner = parsed.get("error")
         return _named(inner if inner else parsed)
     return None, ""
+
+
+def _beginning(text: str) -> str:
+    """Return up to MAX_MESSAGE characters, to the end of a word: half a secret is one that no pattern knows."""
+    if len(text) <= MAX_MESSAGE:
+        return text
+    return f"{text[:MAX_MESSAGE].rpartition(' ')[0]} …".lstrip()
 
 
 def _named(error: Any) -> tuple[str | None, str]:

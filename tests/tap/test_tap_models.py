@@ -245,3 +245,19 @@ os.waitpid(pid, 0)
     assert child(text, server, trace) == 0
     gate.set()
     assert trace.types() == ["run.started", "model.request", "model.error", "run.ended"]
+
+
+@pytest.mark.parametrize(("before", "told"), [("<p>bad gateway " * 60, "gateway …"), ("x" * 990, "…")])
+def test_half_a_secret_is_not_told(server: Server, tap: Tap, trace: Trace, before: str, told: str) -> None:
+    """A long error page is cut between two words: what was cut in two is known to no pattern."""
+    secret = "sk-ant-api03-" + "x1Y2" * 30
+    server.replies.append(plain(f"{before}{secret} ".encode(), status=502, kind="text/html"))
+    with (
+        tap.wrap(anthropic.Anthropic(api_key="k", base_url=server.url, max_retries=0)) as client,
+        pytest.raises(anthropic.InternalServerError),
+    ):
+        client.messages.create(model="m", max_tokens=1, messages=[])
+    (event,) = trace.events("model.error")
+    assert event["payload"]["error"]["message"].endswith(told)
+    assert "sk-ant" not in event["payload"]["error"]["message"]
+    assert b"x1Y2" not in trace.raw
