@@ -3,11 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from .credentials import MAX_NAME, is_name
+from .credentials import MAX_NAME, Span, is_name
 from .named import OPEN, value_at
 from .urls import PARAMETER_NAME
-
-Span = tuple[int, int]
 
 # What a text has in it where `spans` finds anything.
 SIGNS = (

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 REPLACEMENT = "[redacted]"
 
+Span = tuple[int, int]  # where one begins in a text, and where it ends
+
 _HEADER = re.compile(
     r"(?:^|[-_])(?:authorization|auth|authentication|cookie2?|token|secret|password|credentials?|signature|"
     r"signature-256|jwt|(?:api|access|account|auth|subscription|secret|private|master|functions?)[-_]?key|apikey)$",

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from .credentials import MAX_NAME, is_name
-
-Span = tuple[int, int]
+from .credentials import MAX_NAME, Span, is_name
 
 # What a text has in it where `spans` finds anything.
 SIGNS = (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import zip_longest
 
-Span = tuple[int, int]
+from .credentials import Span
 
 # What a text has in it where `spans` finds anything.
 SIGNS = (rb"PRIVATE KEY",)

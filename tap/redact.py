@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Set
 from contextvars import ContextVar
 
 from . import assigned, logprobs, named, pem, rules, shapes, urls
-from .credentials import REPLACEMENT
+from .credentials import REPLACEMENT, Span
 from .jsonable import raw_json
 from .prefilter import Prefilter
 
 _REPLACEMENT = REPLACEMENT.encode()
 
-Span = tuple[int, int]
 Function = Callable[[bytes], bytes]
 Redact = Function | list[rules.Rule] | tuple[rules.Rule, ...]
 
@@ -27,6 +26,10 @@ _DETECTORS: dict[str, Callable[[bytes], Iterable[Span]]] = {
     "logins": urls.spans,
     "pem": pem.spans,
 }
+# Escapes of characters that need none. Spelled so, a key would be seen by no pattern.
+_SPELLED = re.compile(rb"\\u00[2-7]")
+_SPELLED_WHOLE = re.compile(rb"(?<!\\)\\++u00([2-7][0-9a-fA-F])")
+
 # By `@` alone logins are found faster than by anything else.
 _SIGNS = {
     **shapes.SIGNS,
@@ -34,14 +37,10 @@ _SIGNS = {
     "assigned": assigned.SIGNS,
     "logins": (),
     "pem": pem.SIGNS,
-    "spelled": (rb"\\u00[2-7]",),
+    "spelled": (_SPELLED.pattern,),
     "logprobs": (rb'"logprobs"',),
 }
 PREFILTER = Prefilter(_SIGNS)
-
-# Escapes of characters that need none. Spelled so, a key would be seen by no pattern.
-_SPELLED = re.compile(rb"\\u00[2-7]")
-_SPELLED_WHOLE = re.compile(rb"(?<!\\)\\++u00([2-7][0-9a-fA-F])")
 
 
 def default(raw: bytes) -> bytes:

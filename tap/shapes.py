@@ -6,27 +6,31 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from .credentials import is_header
-
-Span = tuple[int, int]
+from .credentials import Span, is_header
 
 # Almost every text is looked through for nothing, so what counts is how fast that is. `re` is quick at going to
 # the next place of one literal byte, and ten times slower at anything else. So a shape is looked for by the
 # separator in it; the cheapest doubt about what stands around that comes next, and the whole shape last.
 
 
+def _where_a_word_begins(begin: bytes, inside: bytes) -> bytes:
+    r"""Return a pattern for a place where `begin`, of a fixed width, has just been passed and began a word.
+
+    A word goes on in what `inside`, a class, has. The letter of an escape (\n, \u000a, %20) is no part of one.
+    """
+    before = (rb"(?<!" + inside, rb"(?<=\\[nrtbf]", rb"(?<=\\u[0-9a-fA-F]{4}", rb"(?<=%[0-9a-fA-F]{2}")
+    return b"(?:" + b"|".join(word + begin + b")" for word in before) + b")"
+
+
 class _Shape(NamedTuple):
     begin: bytes  # of a fixed width, with the separator
     rest: bytes
-    whole: bool = True  # whether it begins where a word does; the letter of an escape (\n, \u000a, %20) is no word
+    whole: bool = True  # whether it begins where a word does
 
     def after_begin(self) -> bytes:
         """Return a pattern for `rest` when `begin` has just been passed; its group holds that."""
-        if not self.whole:
-            return b"(?<=(" + self.begin + b"))" + self.rest
-        before = (rb"(?<![A-Za-z0-9]", rb"(?<=\\[nrtbf]", rb"(?<=\\u[0-9a-fA-F]{4}", rb"(?<=%[0-9a-fA-F]{2}")
-        start = b"|".join(word + self.begin + b")" for word in before)
-        return b"(?<=(" + self.begin + b"))(?:" + start + b")" + self.rest
+        start = _where_a_word_begins(self.begin, b"[A-Za-z0-9]") if self.whole else b""
+        return b"(?<=(" + self.begin + b"))" + start + self.rest
 
 
 class _Group(NamedTuple):
@@ -53,9 +57,8 @@ _DASH = _Group(
     rb"(?<=[asdrftbpPlneAuiEx][a-zXKY]-)(?=[\w.-]{8})",
     [
         _Shape(rb"sk-ant-", rb"[\w.-]{8,}", whole=False),  # Anthropic
-        _Shape(
-            rb"sk-", rb"(?!ant-)" + _LONG_WORD + rb"[\w-]{17,}"
-        ),  # OpenAI, OpenRouter and many that imitate them
+        # OpenAI, OpenRouter and many that imitate them
+        _Shape(rb"sk-", rb"(?!ant-)" + _LONG_WORD + rb"[\w-]{17,}"),
         _Shape(rb"csk-", rb"[a-z0-9]{40,}"),  # Cerebras
         _Shape(rb"gl(?:pat|ptt|cbt)-", rb"[\w.-]{20,}"),  # GitLab
         _Shape(rb"gl[drf]t-", rb"[\w.-]{20,}"),
@@ -150,7 +153,7 @@ _SCHEMES = [
     re.compile(name + _SCHEME)
     for name in (
         rb"B(?=e|E|a)(?:earer|EARER|asic) ",
-        rb"b(?=earer )(?:(?<![A-Za-z]b)|(?<=\\[nrtbf]b)|(?<=\\u[0-9a-fA-F]{4}b)|(?<=%[0-9a-fA-F]{2}b))earer ",
+        rb"b(?=earer )" + _where_a_word_begins(b"b", b"[A-Za-z]") + b"earer ",
     )
 ]
 _LETTER_AND_DIGIT = re.compile(rb"(?=.*[0-9]).*[A-Za-z]")

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from .credentials import REPLACEMENT
-
-Span = tuple[int, int]
+from .credentials import REPLACEMENT, Span
 
 PARAMETER_NAME = (
     r"[?&;](?:[\w.~-]*(?:token|secret|passw(?:or)?d|signature|credential|(?:api|access|account)[-_]?key|auth)"
