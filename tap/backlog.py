@@ -24,8 +24,8 @@ class Record:
 
     `later`, if not None, gives type and payload; it is called once, on a writer thread as a rule.
     `size` is the number of bytes that it counts for in a queue; `queues` are those where that changes when it is
-    made. `held` is how many of them the journal counts for
-    it until it is numbered. With `counts` the run's counts belong at the end of the payload.
+    made. `held` is how many of them the journal counts for it until it is numbered. With `counts` the run's counts
+    belong at the end of the payload.
     """
 
     __slots__ = (

@@ -7,6 +7,7 @@ import select
 import stat
 import time
 from datetime import timedelta
+from typing import Any
 
 from .rotation import Rotation, born, lock
 
@@ -260,8 +261,8 @@ class FileSink:
 def _rotation(path: str, rotate_bytes: object, rotate_every: object, keep: object) -> Rotation | None:
     if isinstance(rotate_every, timedelta):
         rotate_every = rotate_every.total_seconds()
-    size = _number("rotate_bytes", "a number of bytes", rotate_bytes)
-    span = _number("rotate_every", "a number of seconds or a timedelta", rotate_every)
+    size = _limit("rotate_bytes", "a number of bytes", rotate_bytes)
+    span = _limit("rotate_every", "a number of seconds or a timedelta", rotate_every)
     if keep is not None and (not isinstance(keep, int) or isinstance(keep, bool)):
         raise TypeError(f"keep= is a number of files, not {keep!r}")
     if keep is not None and keep < 0:
@@ -273,10 +274,13 @@ def _rotation(path: str, rotate_bytes: object, rotate_every: object, keep: objec
     return Rotation(path, size, span, keep)
 
 
-def _number(name: str, what: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool):
+def _limit(name: str, what: str, value: object) -> float | None:
+    return None if value is None else more_than_zero(name, what, value)
+
+
+def more_than_zero(name: str, what: str, value: Any, kinds: Any = int | float) -> Any:
+    """Return `value`, a setting that is a number of these kinds. Raises TypeError or ValueError if it is not."""
+    if not isinstance(value, kinds) or isinstance(value, bool):
         raise TypeError(f"{name}= is {what}, not {value!r}")
     if not value > 0:
         raise ValueError(f"{name}= must be more than 0, not {value!r}")

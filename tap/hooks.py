@@ -53,17 +53,17 @@ class _Hook:
 
 
 def know(recorder: "Recorder") -> None:
-    """Tell `tap` when the process was forked, as long as it lives."""
+    """Tell `recorder` when the process was forked, as long as it lives."""
     _all.add(recorder)
 
 
 def every() -> "list[Recorder]":
-    """Return every tap that there is, closed and disabled ones too."""
+    """Return the recorder of every tap that there is, closed and disabled ones too."""
     return list(_all)
 
 
 def add(recorder: "Recorder") -> None:
-    """Watch over `tap` until it is closed."""
+    """Watch over `recorder` until it is closed."""
     global _installed
     _open.add(recorder)
     if not _installed:
@@ -166,7 +166,7 @@ def _after_fork() -> None:
 
 
 def before_multiprocessing_exit(recorder: "Recorder") -> None:
-    """Close `tap` also at the end of a `multiprocessing` child, which runs no `atexit` functions."""
+    """Close `recorder` also at the end of a `multiprocessing` child, which runs no `atexit` functions."""
     process = sys.modules.get("multiprocessing.process")
     util = sys.modules.get("multiprocessing.util")
     if process is not None and util is not None and process.parent_process() is not None:

@@ -146,13 +146,12 @@ class Recorder:
     def lend(self, journal: Journal) -> Callable[[], None]:
         """Write to another journal, as a run of its own and even when disabled; return what undoes that."""
         own, disabled, default, closed = self.journal, self.disabled, self._default, self.closed
-        before = set(self.in_flight)
         self.journal, self.disabled = journal, False
         self._default = Run(default.given_id, default.name, default.metadata, default.parent_run_id)
 
         def take_back() -> None:
-            for call_id, flight in list(self.in_flight.items()):
-                if call_id not in before:
+            for flight in list(self.in_flight.values()):
+                if flight.journal is journal:
                     guard.attempt(flight.end, _STILL_IN_FLIGHT)
             self.journal, self.disabled, self._default = own, disabled, default
             if self.closed and not closed:

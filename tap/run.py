@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 _LIBRARIES = ("anthropic", "openai", "httpx", "httpx2")
-
-
 _pid = os.getpid()  # which takes a system call
 
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .file import FileSink
+from .file import FileSink, more_than_zero
 from .sink import CallbackSink, Sink
 
 OUTPUT_VARIABLE = "AGENTTAP_OUTPUT"
@@ -27,11 +27,8 @@ def parent_run_id() -> str | None:
 
 def size(name: str, value: object) -> int:
     """Return `value`, a number of bytes. Raises TypeError or ValueError if it is none."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}= is a number of bytes, such as {64 << 20}, not {value!r}")
-    if value <= 0:
-        raise ValueError(f"{name}= must be more than 0, not {value!r}")
-    return value
+    number: int = more_than_zero(name, f"a number of bytes, such as {64 << 20}", value, int)
+    return number
 
 
 def sinks(

@@ -31,7 +31,7 @@ class Flight:
     ) -> None:
         value = body_value(body) if body is not None else _streamed(request)
         self._recorder = recorder
-        self._journal = recorder.journal  # that of its request, also where the recorder has another by the end
+        self.journal = recorder.journal  # that of its request, also where the recorder has another by the end
         self._run = recorder.current_run()
         self._step_id = recorder.current_step()
         self._call_id = event.new_id(family)
@@ -51,7 +51,7 @@ class Flight:
             exchange.times = []
         content = getattr(response, "_content", None)
         if content is None:
-            self._journal.start()  # the end may come in a finaliser, which must not start threads
+            self.journal.start()  # the end may come in a finaliser, which must not start threads
             return True
         exchange.decoded = True
         self.chunk(content)
@@ -72,7 +72,7 @@ class Flight:
         if exchange.kept < exchange.size - size or exchange.size > self._recorder.max_event_bytes:
             return  # what is kept is the beginning, without holes
         held = size if times is None else size + TIMED
-        if self._journal.hold(held):
+        if self.journal.hold(held):
             self._held += held
             exchange.kept += size
             exchange.chunks.append(data)
@@ -92,12 +92,12 @@ class Flight:
             hooks.goes_on("model.response")
         if failure is not None or exchange.heavy:
             self._recorder.put_later(
-                self._journal, self._run, self._call_id, self._step_id, self._result, self._held
+                self.journal, self._run, self._call_id, self._step_id, self._result, self._held
             )
             return
         kind, payload = self._result()
-        self._journal.release(self._held)
-        self._recorder.put(self._run, kind, payload, self._call_id, self._step_id, journal=self._journal)
+        self.journal.release(self._held)
+        self._recorder.put(self._run, kind, payload, self._call_id, self._step_id, journal=self.journal)
 
     def _result(self) -> tuple[str, dict[str, Any]]:
         done = result(self.exchange, self._recorder.redact, self._recorder.max_event_bytes)

@@ -634,9 +634,10 @@ def test_metadata_that_records_while_it_is_shown(trace: Trace) -> None:
     assert [event["seq"] for event in trace.events()] == list(range(len(trace.events())))
 
 
-def test_generators_that_take_turns_leave_no_ended_run_behind(trace: Trace) -> None:
+@pytest.mark.parametrize("what", ["run", "step"])
+def test_generators_that_take_turns_leave_nothing_behind_that_has_ended(trace: Trace, what: str) -> None:
     def work(name: str) -> Iterator[None]:
-        with tap.run(name):
+        with tap.run(name) if what == "run" else tap.step(name):
             yield
             yield
 
@@ -648,29 +649,10 @@ def test_generators_that_take_turns_leave_no_ended_run_behind(trace: Trace) -> N
         tap.record("inside.right")
         list(right)
         tap.record("outside")
-    runs = {event["run_id"]: event["payload"]["name"] for event in trace.events("run.started")}
-    assert [runs[event["run_id"]] for event in trace.events("inside.right", "outside")] == ["right", None]
-
-
-def test_generators_that_take_turns_leave_no_ended_step_behind(trace: Trace) -> None:
-    def work(name: str) -> Iterator[None]:
-        with tap.step(name):
-            yield
-            yield
-
-    with Tap(trace.path) as tap:
-        left, right = work("left"), work("right")
-        next(left)
-        next(right)
-        list(left)
-        tap.record("inside.right")
-        list(right)
-        tap.record("outside")
-    steps = {event["step_id"]: event["payload"]["name"] for event in trace.events("step.started")}
-    assert [steps.get(event.get("step_id")) for event in trace.events("inside.right", "outside")] == [
-        "right",
-        None,
-    ]
+    names = {event[f"{what}_id"]: event["payload"]["name"] for event in trace.events(f"{what}.started")}
+    names[None] = None  # outside of any step
+    found = [names[event.get(f"{what}_id")] for event in trace.events("inside.right", "outside")]
+    assert found == ["right", None]
 
 
 def test_a_step_ends_in_the_run_in_which_it_began(trace: Trace) -> None:
