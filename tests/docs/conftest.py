@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # generate and messages_api; and trace_cli, which the folder tests/trace_cli would hide
 sys.path[:0] = [str(ROOT / "man"), str(ROOT / "examples"), str(ROOT)]
+
+import messages_api  # noqa: E402
 
 
 @pytest.fixture
@@ -30,3 +34,28 @@ def environment() -> dict[str, str]:
     """An environment with this `trace` and nothing of the reader's own taste."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def run_program(traces: Path, environment: dict[str, str]) -> Callable[[str], "subprocess.CompletedProcess[str]"]:
+    """Runs a text as a Python program in `traces`, whose model is the example's stand-in."""
+
+    def run(program: str) -> "subprocess.CompletedProcess[str]":
+        (traces / "program.py").write_text(program)
+        with messages_api.serve() as base_url:
+            return subprocess.run(
+                [sys.executable, "program.py"],
+                cwd=traces,
+                env={
+                    **environment,
+                    "ANTHROPIC_BASE_URL": base_url,
+                    "ANTHROPIC_API_KEY": "sk-ant-readme",
+                    "NO_PROXY": "*",
+                },
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+
+    return run

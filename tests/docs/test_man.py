@@ -8,13 +8,11 @@ import inspect
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import generate
-import messages_api
 import pytest
 from agenttap import CallbackSink, FileSink, Tap
 from agenttap.testing import Captured, capture
@@ -173,23 +171,11 @@ def test_the_library_page_has_every_line_on_stderr() -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=range(len(PROGRAMS)))
-def test_a_program_of_the_library_page_runs(program: str, traces: Path, environment: dict[str, str]) -> None:
+def test_a_program_of_the_library_page_runs(
+    program: str, run_program: Callable[[str], "subprocess.CompletedProcess[str]"]
+) -> None:
     assert max(map(len, program.splitlines())) <= 80 - 9, "the page is indented by 9"
-    with messages_api.serve() as base_url:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=traces,
-            env={
-                **environment,
-                "ANTHROPIC_BASE_URL": base_url,
-                "ANTHROPIC_API_KEY": "sk-ant-manual",
-                "NO_PROXY": "*",
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    done = run_program(program)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -14,13 +14,11 @@ import pty
 import re
 import struct
 import subprocess
-import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
-import messages_api
 import pytest
 
 from trace_cli.cli import Commands, cli, summary
@@ -110,23 +108,8 @@ def test_a_script_succeeds(script: str, traces: Path, environment: dict[str, str
     assert len((traces / "sent.jsonl").read_text().splitlines()) == 2
 
 
-def test_the_python_runs(traces: Path, environment: dict[str, str]) -> None:
-    (traces / "program.py").write_text("\n".join(blocks("python")))
-    with messages_api.serve() as base_url:
-        done = subprocess.run(
-            [sys.executable, "program.py"],
-            cwd=traces,
-            env={
-                **environment,
-                "ANTHROPIC_BASE_URL": base_url,
-                "ANTHROPIC_API_KEY": "sk-ant-readme",
-                "NO_PROXY": "*",
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+def test_the_python_runs(traces: Path, run_program: Callable[[str], "subprocess.CompletedProcess[str]"]) -> None:
+    done = run_program("\n".join(blocks("python")))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("growth ZeroDivisionError: division by zero ")
     recorded = [json.loads(line) for line in (traces / "runs" / "run.jsonl").read_text().splitlines()]
