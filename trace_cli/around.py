@@ -11,6 +11,7 @@ from trace_cli.reading import Reading, talk
 from trace_cli.selection import Selection, select
 from trace_cli.view import View
 
+Find = Callable[[Iterable[Event], str], list[window.Anchor]]
 Side = Callable[[Iterable[Event], Iterable[window.Anchor], window.Size], Iterator[Event]]
 
 
@@ -19,11 +20,24 @@ class Around:
 
     FILE: the trace is FILE, `at` is first-error unless given, `-` reads anchors from stdin. No FILE but `at`: the
     trace is stdin. Neither: stdin holds anchors, and their traces are read again. What can be read only once is
-    kept in a temporary file.
+    kept in a temporary file, unless the trace is read only `once`: by `find`, which gives the anchors that `at`
+    names, or behind `through`, which passes all events on.
     """
 
-    def __init__(self, command: str, files: Sequence[str], at: str | None, strict: bool) -> None:
+    def __init__(
+        self,
+        command: str,
+        files: Sequence[str],
+        at: str | None,
+        strict: bool,
+        *,
+        find: Find = window.anchors_at,
+        through: Callable[[Iterable[Event]], Iterable[Event]] = iter,
+        once: bool = False,
+    ) -> None:
         self._command = command
+        self._once = once
+        self._through = through
         self._strict = strict
         self._sources: list[Reading] = []
         self._lost = 0
@@ -36,7 +50,7 @@ class Around:
             self._files = tuple(files) or (streams.STDIN,)
             if streams.STDIN in self._files:
                 params.expect_input()
-            self.anchors = window.anchors_at(self._read(say=talk), at or "first-error")
+            self.anchors = find(self._read(say=talk), at or "first-error")
             if at and not self.anchors and at not in window.IN_EACH_RUN:
                 self._lost = 1
                 talk(f"trace: no event is at {at}: {self._sources[-1].count} were read")
@@ -46,13 +60,18 @@ class Around:
         chosen = select(self._read(), replace(selection, max=None))
         return islice(side(chosen, self.anchors, size), selection.max)
 
+    @property
+    def trace(self) -> Reading:
+        """The trace, as it was read last."""
+        return self._sources[-1]
+
     def status(self, found: object) -> int:
         """The exit status of a command that found something, or nothing."""
         return 2 if self._lost else max(source.status(found) for source in self._sources)
 
     def _read(self, say: Callable[[str], None] | None = None) -> Reading:
         """The trace; what is wrong with it is said, and counts, the first time only."""
-        for name in self._files:
+        for name in () if self._once else self._files:
             if name not in self._copies and streams.is_readable_once(name):
                 self._copies[name] = streams.spool(name)
         trace = Reading(self._files, strict=self._strict, say=say or (lambda text: None), copies=self._copies)
@@ -87,7 +106,7 @@ class Around:
     def _located(self, wanted: list[Event]) -> list[window.Anchor]:
         if not wanted:
             return []
-        found, lost = window.locate(self._read(say=talk), wanted, named=len(self._files) != 1)
+        found, lost = window.locate(self._through(self._read(say=talk)), wanted, named=len(self._files) != 1)
         if not self._sources[-1].trouble:  # else it has been said already what could not be read
             self._lost = len(lost)
             for event in lost[:1]:

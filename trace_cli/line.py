@@ -80,6 +80,14 @@ def _reason(raw: bytes, error: json.JSONDecodeError) -> tuple[str, str | None]:
     return f"not JSON: {error.msg.removesuffix(' at')} at byte {len(before)}", None
 
 
+def parsed(text: str) -> Any:
+    """What a text spells in JSON; the text itself where it spells nothing."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
 def unglue(raw: bytes) -> Iterator[tuple[int, bytes, dict[str, Any] | BadLine]]:
     """The objects of one line, each with its offset in the line and its own bytes; a BadLine for what is none.
 

@@ -1,6 +1,8 @@
 """What the body of a request or a response says: text, tool calls, errors. Anthropic and OpenAI shapes."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from trace_cli import line
@@ -33,6 +35,36 @@ def messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a request carries: system prompt (None: none), tools, messages, and all else, the settings."""
+
+    system: Any
+    tools: list[Any]
+    messages: list[Mapping[str, Any]]
+    settings: dict[str, Any]
+
+
+_CARRIED = ("system", "instructions", "tools", "messages", "input")
+
+
+def parts(body: Mapping[str, Any]) -> Parts:
+    """The parts of a request. The system prompt of OpenAI's shapes, which are messages, is none here."""
+    sent = messages(body)
+    leading = 0
+    while leading < len(sent) and sent[leading].get("role") in ("system", "developer"):
+        leading += 1
+    prompts = [body[key] for key in ("system", "instructions") if body.get(key) is not None]
+    prompts += [each.get("content") for each in sent[:leading]]
+    tools = body.get("tools")
+    return Parts(
+        prompts if len(prompts) > 1 else prompts[0] if prompts else None,
+        tools if isinstance(tools, list) else [],
+        sent[leading:],
+        {key: value for key, value in body.items() if key not in _CARRIED},
+    )
+
+
 def last_sent(body: Mapping[str, Any]) -> str:
     """The text of the last message in a request."""
     sent = messages(body)
@@ -41,13 +73,14 @@ def last_sent(body: Mapping[str, Any]) -> str:
 
 def answer(body: Mapping[str, Any]) -> str:
     """The text of the message in a response."""
-    for message in _answers(body):
+    for message in answers(body):
         if text := text_of(message.get("content")):
             return text
     return ""
 
 
-def _answers(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def answers(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The messages in a response; the output items of OpenAI's responses API."""
     if "content" in body:
         yield body
     for key in ("choices", "output"):
@@ -61,16 +94,35 @@ def _answers(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def tool_calls(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """(name, arguments) of each tool call in a response; OpenAI's arguments are text."""
-    for message in _answers(body):
+    return ((name, arguments) for _, name, arguments in identified_tool_calls(answers(body)))
+
+
+def identified_tool_calls(sent: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str, Any]]:
+    """(call id, name, arguments) of each tool call in messages; OpenAI's arguments are text."""
+    for message in sent:
         for block in blocks(message.get("content")):
             if block.get("type") in ("tool_use", "server_tool_use", "mcp_tool_use"):
-                yield str(block.get("name")), block.get("input")
+                yield str(block.get("id")), str(block.get("name")), block.get("input")
         if message.get("type") == "function_call":
-            yield str(message.get("name")), message.get("arguments")
+            yield str(message.get("call_id")), str(message.get("name")), message.get("arguments")
         calls = message.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
             if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping):
-                yield str(function.get("name")), function.get("arguments")
+                yield str(call.get("id")), str(function.get("name")), function.get("arguments")
+
+
+def tool_of(definition: Any) -> str:
+    """The name of a tool, as a request defines it."""
+    if not isinstance(definition, Mapping):
+        return str(definition)
+    function = definition.get("function")
+    inner = function if isinstance(function, Mapping) else definition
+    return str(inner.get("name") or inner.get("type"))
+
+
+def tool_names(sent: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The names of the tools that messages call, by the id of the call."""
+    return {call_id: name for call_id, name, _ in identified_tool_calls(sent)}
 
 
 def _name(block: Mapping[str, Any]) -> str | None:
@@ -86,16 +138,61 @@ def stop_reason(body: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of one response, or of several; `input` counts all input, also what a cache gave or took."""
+
+    input: int
+    output: int
+    cache_read: int = 0
+    cache_write: int = 0
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_read + other.cache_read,
+            self.cache_write + other.cache_write,
+        )
+
+
+def tokens(body: Mapping[str, Any]) -> Tokens | None:
+    """The tokens that a response tells of; None where it does not, or not as whole numbers.
+
+    Anthropic counts cached input beside `input_tokens`, OpenAI within `prompt_tokens` or `input_tokens`.
+    """
+    told = body.get("usage")
+    if not isinstance(told, Mapping):
+        return None
+    details = told.get("prompt_tokens_details", told.get("input_tokens_details"))
+    read = _count(told.get("cache_read_input_tokens"))
+    write = _count(told.get("cache_creation_input_tokens"))
+    within = _count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
+    plain = _count(told.get("input_tokens", told.get("prompt_tokens")))
+    out = _count(told.get("output_tokens", told.get("completion_tokens")))
+    if out is None or (plain, read, write) == (None, None, None):
+        return None
+    beside = (read or 0) + (write or 0)
+    return Tokens((plain or 0) + beside, out, read or within or 0, write or 0)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
+
+
 def usage(body: Mapping[str, Any]) -> str:
     """Tokens as `in→out`, all input counted (cached too); "" if it is not said."""
-    found = body.get("usage")
-    if not isinstance(found, Mapping):
-        return ""
-    cached = ("cache_read_input_tokens", "cache_creation_input_tokens")
-    into = [found.get("input_tokens", found.get("prompt_tokens")), *(found.get(key) for key in cached)]
-    out = found.get("output_tokens", found.get("completion_tokens"))
-    known = [number for number in into if isinstance(number, int)]
-    return f"{sum(known)}→{out} tokens" if known and isinstance(out, int) else ""
+    found = tokens(body)
+    return f"{found.input}→{found.output} tokens" if found else ""
+
+
+def cost(payload: Mapping[str, Any]) -> float | None:
+    """What a response or a result says that it cost, in US dollars: as OpenRouter and Claude Code write it."""
+    body = payload.get("body")
+    told = body.get("usage") if isinstance(body, Mapping) else None
+    values = [payload.get("total_cost_usd"), payload.get("costUSD")]
+    values.append(told.get("cost") if isinstance(told, Mapping) else None)
+    return next((found for value in values if (found := number(value)) is not None), None)
 
 
 def error_text(error: Any) -> str | None:
@@ -113,6 +210,22 @@ def with_type(text: str, exception: Any) -> str:
     """The text of an error, behind the type of its exception: `'x'` alone says less than `KeyError: 'x'`."""
     name = exception.get("type") if isinstance(exception, Mapping) else None
     return f"{name}: {text}" if isinstance(name, str) and not text.startswith(name) else text
+
+
+_FRAME = re.compile(r'^ *File "(.*)", line (\d+), in (.*)', re.MULTILINE)
+
+
+def raised_in(exception: Any) -> str | None:
+    """Where an exception was raised, as `FUNCTION, FILE:LINE`, by its traceback."""
+    trace = exception.get("traceback") if isinstance(exception, Mapping) else None
+    frames = _FRAME.findall(trace) if isinstance(trace, str) else ()
+    return "{2}, {0}:{1}".format(*frames[-1]) if frames else None
+
+
+def number(value: Any) -> float | None:
+    """A finite number that is no truth value; else None."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
+    return value if known else None
 
 
 def failed_tool_results(body: Mapping[str, Any]) -> Iterator[tuple[str, str | None, bool, str]]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -23,7 +24,7 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
-class _Parsed(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
     """A parameter that a function reads; it raises click.BadParameter with what to write instead."""
 
     def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
@@ -97,11 +98,11 @@ def field(text: str) -> Field:
         raise click.BadParameter(str(error)) from None
 
 
-MOMENT = _Parsed("time", moment)
-SIZE = _Parsed("count", size)
-ANCHOR = _Parsed("anchor", anchor)
-REGEX = _Parsed("regex", regex)
-FIELD = _Parsed("jmespath", field)
+MOMENT = Parsed("time", moment)
+SIZE = Parsed("count", size)
+ANCHOR = Parsed("anchor", anchor)
+REGEX = Parsed("regex", regex)
+FIELD = Parsed("jmespath", field)
 
 
 def command(doc: str | None) -> Callable[[Callable[..., int]], click.Command]:
@@ -174,13 +175,15 @@ _VIEW: tuple[Any, ...] = (
 )
 
 
+at = click.option(
+    "--at",
+    type=ANCHOR,
+    metavar="ANCHOR",
+    help="first-error, unrecovered, last, an index, FILE:LINE or :LINE, call:ID; - reads anchors from stdin.",
+)
+
 _AROUND: tuple[Any, ...] = (
-    click.option(
-        "--at",
-        type=ANCHOR,
-        metavar="ANCHOR",
-        help="first-error, unrecovered, last, an index, FILE:LINE or :LINE, call:ID; - reads anchors from stdin.",
-    ),
+    at,
     click.option(
         "-n",
         "size",
@@ -227,6 +230,33 @@ def _add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., A
     for option in reversed(options):
         shell = option(shell)
     return shell
+
+
+@click.command(add_help_option=False)
+@selecting
+def _typed_options(selection: Selection) -> Selection:
+    return selection
+
+
+_FIELD = re.compile(r"(?:payload|type|timestamp|run_id|seq|call_id|step_id|_src|_error|v)\b")
+
+
+def typed_selection(text: str) -> Selection:
+    """What somebody typed as a filter: a type or a glob, `errors`, options as of a command, else an expression.
+
+    Raises ValueError with what to write instead.
+    """
+    if text in ("error", "errors"):
+        return Selection(error=True)
+    try:
+        if text.startswith("-"):
+            found: Selection = _typed_options.main(shlex.split(text), standalone_mode=False)
+            return found
+        if re.fullmatch(r"[\w.*?\[\]-]+", text) and not _FIELD.match(text):
+            return Selection(types=(text,) if re.search(r"[.*?\[]", text) else (text, f"{text}.*"))
+        return Selection(where=(expression.holds(expression.compile(text)),))
+    except click.ClickException as error:
+        raise ValueError(error.format_message()) from None
 
 
 def expect_input(otherwise: str = "no FILE, and standard input is a terminal") -> None:

@@ -18,7 +18,8 @@ class Reading:
 
     `files` are names, `-` is stdin. `say` gets each line of talk. `strict` parses every line whole.
     `pause` is called whenever the input keeps us waiting. `copies` names the files to read in place of others.
-    Memory grows with the longest line.
+    `end` is where reading ended in the last file, in bytes and lines: a file that is followed can be taken up
+    again `behind` it. Memory grows with the longest line.
     """
 
     def __init__(
@@ -30,13 +31,15 @@ class Reading:
         pause: Callable[[], None] = streams.nothing,
         follow: bool = False,
         copies: Mapping[str, str] | None = None,
+        behind: tuple[int, int] = (0, 0),
     ) -> None:
         self.files = list(files)
         self.count = 0
         self.bad = 0
         self.trouble = 0
+        self.end = behind
         self._strict = strict
-        self._say = say
+        self.say = say
         self._pause = pause
         self._follow = follow
         self._copies = copies or {}
@@ -47,11 +50,15 @@ class Reading:
             try:
                 if self._follow:
                     streams.open_input(name).close()  # a name that is wrong from the start is said
-                    for blocks in streams.follow(name, self._pause):
+                    if streams.size(name) < self.end[0]:  # another file by now
+                        self.end = (0, 0)
+                    for blocks in streams.follow(name, self._pause, self.end[0]):
                         yield from self._events(name, label, blocks)
+                        self.end = (0, 0)
                         if self.trouble:
                             break
                     continue
+                self.end = (0, 0)
                 with streams.open_input(self._copies.get(name, name)) as file:
                     yield from self._events(name, label, streams.blocks(file, self._pause))
             except IsADirectoryError:
@@ -67,11 +74,11 @@ class Reading:
 
     def _unreadable(self, label: str, reason: str) -> None:
         self.trouble += 1
-        self._say(f"trace: {label}: {reason}")
+        self.say(f"trace: {label}: {reason}")
 
     def _events(self, name: str, label: str, blocks: Iterator[bytes]) -> Iterator[Event]:
-        lines = _Lines(blocks)
-        problems = _Problems(label, self._say)
+        lines = _Lines(blocks, *self.end)
+        problems = _Problems(label, self.say)
         strict, head = self._strict, line.head
 
         def damaged(event: Event, bad: BadLine) -> None:
@@ -100,38 +107,42 @@ class Reading:
                         untyped += not event.type
                         self.count += 1
                         yield event
+                        if not lines.terminated:  # its newline may come yet
+                            self.end = (lines.offset + len(raw), lines.number - 1)
                     elif not lines.terminated and piece.lstrip().startswith(b"{"):
                         problems.note_torn(lines.number, len(piece))
+                        self.end = (lines.offset, lines.number - 1)
                     else:
                         self.bad += 1
                         problems.note(lines.number, found)
+        if lines.terminated:
+            self.end = (lines.position, lines.number)
         if lines.failure:
             self._unreadable(label, lines.failure)
         elif not lines.number and not self._follow:
-            self._say(f"trace: {label}: empty")
+            self.say(f"trace: {label}: empty")
         events = self.count - started
         if events and untyped == events:
             self.bad += 1
-            self._say(f"trace: {label}: no trace: none of its lines has a type (type, event_type, kind or event)")
+            self.say(f"trace: {label}: no trace: none of its lines has a type (type, event_type, kind or event)")
         problems.close(events)
 
 
 class _Lines:
     """The lines of a stream of blocks, without their newlines; where the latest one stands."""
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self.number = 0
-        self.offset = 0
+    def __init__(self, blocks: Iterator[bytes], offset: int = 0, number: int = 0) -> None:
+        self.number = number
+        self.offset = self.position = offset  # of the latest line, and behind it
         self.terminated = True
         self.failure: str | None = None  # why reading ended before the file did
         self._blocks = blocks
 
     def __iter__(self) -> Iterator[bytes]:
-        position = 0
         rest: list[bytes] = []
         first = True
         for block in self._readable():
-            if first:
+            if first and not self.position:
                 first = False
                 self.failure = _not_jsonl(block[:4096])
                 if self.failure:
@@ -147,12 +158,12 @@ class _Lines:
             rest = [last] if last else []
             for piece in pieces:
                 self.number += 1
-                self.offset = position
+                self.offset = self.position
+                self.position += len(piece) + 1
                 yield piece
-                position += len(piece) + 1
         if rest:
             self.number += 1
-            self.offset = position
+            self.offset = self.position
             self.terminated = False
             yield b"".join(rest)
 

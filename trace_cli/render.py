@@ -2,18 +2,17 @@
 
 import io
 import os
-import re
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trace_cli import line, streams
+from trace_cli import line, message, streams
 from trace_cli.event import Event
+from trace_cli.readable import Line
 from trace_cli.retries import Error
-from trace_cli.text import visible
+from trace_cli.text import clock, visible
 from trace_cli.view import View
 
 
@@ -31,6 +30,12 @@ class Results(Protocol):
 
     def value(self, value: object) -> None:
         """One value by itself."""
+
+    def text(self, text: str) -> None:
+        """A line as it is."""
+
+    def card(self, row: Mapping[str, Any], lines: Iterable[Line]) -> None:
+        """A JSON object; on a terminal its card, broken to the width, below one before it a rule."""
 
     def flush(self) -> None:
         """Shows all that was given."""
@@ -64,6 +69,12 @@ class JSONL:
     def value(self, value: object) -> None:
         self._out.write(line.dump(value))
 
+    def text(self, text: str) -> None:
+        self._out.write(text.encode("utf-8", "backslashreplace"))
+
+    def card(self, row: Mapping[str, Any], lines: Iterable[Line]) -> None:
+        self._out.write(line.dump(row))
+
 
 if TYPE_CHECKING:
     import subprocess
@@ -86,6 +97,8 @@ class Pretty:
         self._width = _width()
         self._several = several  # files, so that a line number alone says too little
         self._run: object = None  # of the event shown last
+        self._color = view.color
+        self._carded = False
         self._console = Console(
             color_system="standard" if view.color else None,
             force_terminal=view.color,
@@ -115,7 +128,7 @@ class Pretty:
             place = event.src
             file = f"{visible(str(place['file']))}:" if self._several else ""
             row.append(f"{file}{visible(str(place.get('line')))}: ", "dim")
-        row.append(f"{_clock(event.time)}  ", "dim")
+        row.append(f"{clock(event.time)}  ", "dim")
         failed = error or event.type.endswith(".error") or event.failure
         row.append(f"{kind:<14}  ", "bold red" if failed else COLORS.get(kind.partition(".")[0], ""))
         row.append(event.summary())
@@ -154,6 +167,20 @@ class Pretty:
 
     def value(self, value: object) -> None:
         self._write(str(value))
+
+    def text(self, text: str) -> None:
+        self._write(text)
+
+    def card(self, row: Mapping[str, Any], lines: Iterable[Line]) -> None:
+        from trace_cli import layout
+
+        paint = layout.painted if self._color else layout.plain
+        if self._carded:
+            self._write(paint((("─" * self._width, "dim"),)))
+        self._carded = True
+        for each in lines:
+            for broken in layout.wrapped(each, self._width):
+                self._write(paint(broken))
 
     def flush(self) -> None:
         if self._out:
@@ -228,22 +255,11 @@ def _width() -> int:
         return 80
 
 
-def _clock(time: float | None) -> str:
-    if time is None:
-        return "--:--:--.--- "
-    try:
-        return datetime.fromtimestamp(time, UTC).strftime("%H:%M:%S.%f")[:-3] + "Z"
-    except (OverflowError, ValueError, OSError):
-        return "??:??:??.??? "
-
-
 def _particulars(error: Error) -> Iterator[str]:
     """What there is to say of an error, a line each: what, where in the program, what became of its run."""
     yield error.message
-    exception = error.event.payload.get("exception")
-    trace = exception.get("traceback") if isinstance(exception, Mapping) else None
-    if isinstance(trace, str) and (frames := re.findall(r'^ *File "(.*)", line (\d+), in (.*)', trace, re.M)):
-        yield "raised in {2}, {0}:{1}".format(*frames[-1])
+    if where := message.raised_in(error.event.payload.get("exception")):
+        yield f"raised in {where}"
     yield f"{error.kind}{', recovered later' if error.recovered else ', never recovered'}"
     if error.end or error.event.own:
         names = " ".join(filter(None, (error.run_name, error.event.run_id)))

@@ -86,6 +86,12 @@ class RunErrors:
             found += self._keep(Error(last, ORPHAN, text, last.tool_name, False))
         return found
 
+    def resume(self) -> None:
+        """There is more to come after a `finish`: the call without an answer may get one."""
+        if self.first and self.first.kind == ORPHAN:
+            self.first = None
+        self._unrecovered = {key: error for key, error in self._unrecovered.items() if error.kind != ORPHAN}
+
     def unrecovered(self) -> Error | None:
         """The first error that nothing recovered, as far as was read."""
         return min(self._unrecovered.values(), key=_order, default=None)

@@ -59,6 +59,80 @@ def is_readable_once(name: str) -> bool:
         return False
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name is a regular file that is not packed: any part of it can be read again."""
+    if name == STDIN or not is_file(name):
+        return False
+    with open_input(name) as file:
+        return not file.read(6).startswith(tuple(MAGIC))
+
+
+class Reopened:
+    """Parts of plain files, by name, offset and size. A few of them stay open."""
+
+    KEPT = 32
+
+    def __init__(self) -> None:
+        self._open: dict[str, BinaryIO] = {}
+
+    def __del__(self) -> None:
+        for file in self._open.values():
+            file.close()
+
+    def read(self, name: str, offset: int, size: int) -> bytes:
+        """Raises TraceError where the file is gone, or shorter than it was."""
+        try:
+            if name not in self._open:
+                if len(self._open) >= self.KEPT:
+                    self._open.pop(next(iter(self._open))).close()
+                self._open[name] = open_input(name)
+            found = _pread(self._open[name].fileno(), offset, size)
+        except OSError as error:
+            raise TraceError(f"{name}: {error.strerror or error}") from None
+        if len(found) < size:
+            raise TraceError(f"{name}: became shorter while it was looked at", "start again")
+        return found
+
+
+class Spool:
+    """A copy, in a file without a name, of what cannot be read again."""
+
+    def __init__(self) -> None:
+        self._fd = -1
+        self._end = 0
+        import tempfile
+
+        with tempfile.TemporaryFile(buffering=0) as file:
+            self._fd = os.dup(file.fileno())
+
+    def __del__(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def append(self, raw: bytes) -> int:
+        """Where it was put. Raises TraceError when the disk is full."""
+        start, rest = self._end, memoryview(raw)
+        try:
+            while rest:
+                rest = rest[os.pwrite(self._fd, rest, self._end + len(raw) - len(rest)) :]
+        except OSError as error:
+            raise TraceError(f"cannot keep what is read from a pipe: {error.strerror or error}") from None
+        self._end += len(raw)
+        return start
+
+    def read(self, offset: int, size: int) -> bytes:
+        """What was put there."""
+        return _pread(self._fd, offset, size)
+
+
+def _pread(fd: int, offset: int, size: int) -> bytes:
+    parts = []
+    while size and (part := os.pread(fd, size, offset)):
+        parts.append(part)
+        offset, size = offset + len(part), size - len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 def spool(name: str) -> str:
     """Copies stdin or a pipe to a temporary file, so that it can be read twice; its name. Deleted at exit."""
     import atexit
@@ -163,10 +237,16 @@ def _decompress(kind: str, file: io.RawIOBase) -> _Raw:
     return cast(_Raw, zstd.ZstdFile(packed))
 
 
-def follow(name: str, pause: Callable[[], None]) -> Iterator[Iterator[bytes]]:
+def size(name: str) -> int:
+    """The length of a file in bytes. Raises OSError."""
+    return os.stat(name).st_size
+
+
+def follow(name: str, pause: Callable[[], None], start: int = 0) -> Iterator[Iterator[bytes]]:
     """The bytes of a growing file, for ever: one stream of blocks for each file that stood under the name.
 
-    A file that was renamed away is read to its end before the new one; a truncated one is read from its start.
+    The first is read from `start` on. A file that was renamed away is read to its end before the new one; a
+    truncated one is read from its start.
     """
     while True:
         try:
@@ -176,6 +256,8 @@ def follow(name: str, pause: Callable[[], None]) -> Iterator[Iterator[bytes]]:
             time.sleep(POLL_S)
             continue
         with file:
+            file.seek(start)
+            start = 0
             yield _growing(name, file, pause)
 
 

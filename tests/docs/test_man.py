@@ -40,7 +40,9 @@ def examples(page: Path) -> list[str]:
 
 
 def is_endless(command: str) -> bool:
-    """Whether an example goes on until Ctrl-C."""
+    """Whether an example goes on until somebody ends it: it follows a file, or has keys for a screen."""
+    if "trace step" in command and "--keys" not in command:
+        return True
     return "tail -f" in command or ("--follow" in command and " -m " not in command)
 
 
@@ -107,7 +109,7 @@ def test_an_example_runs(command: str, traces: Path, environment: dict[str, str]
 
 
 def test_most_examples_end() -> None:
-    assert sum(map(is_endless, SHOWN)) == 2
+    assert sum(map(is_endless, SHOWN)) == 7
 
 
 # --- agenttap(3) -----------------------------------------------------------------------------------------------

@@ -13,4 +13,14 @@ def command_of(name: str) -> click.Command:
     return found
 
 
-READERS = [name for name in NAMES if any(param.name == "files" for param in command_of(name).params)]
+INTERACTIVE = ["step"]  # has promises of its own, as it needs a terminal
+READERS = [
+    name
+    for name in NAMES
+    if name not in INTERACTIVE and any(param.name == "files" for param in command_of(name).params)
+]
+
+
+def is_endless(line: str) -> bool:
+    """Whether a shell line ends only when somebody ends it: it follows a file, or has keys for a screen."""
+    return "tail -f" in line or "--follow" in line or ("trace step" in line and "--keys" not in line)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from backports import zstd
 from processes import SAMPLES, Done, environment, shell, until_read
-from readers import NAMES, READERS
+from readers import NAMES, READERS, is_endless
 
 from trace_cli import cli
 
@@ -25,7 +25,7 @@ COMMANDS = Path(cli.COMMANDS)
 
 GOOD = (SAMPLES / "failed.jsonl").read_bytes()
 LINES = GOOD.splitlines(keepends=True)
-FROM_STDIN = {"before": "--at first-error", "after": "--at first-error"}  # else stdin holds anchors
+FROM_STDIN = dict.fromkeys(("before", "after", "show", "context"), "--at first-error")  # else stdin holds anchors
 
 reader = pytest.mark.parametrize("name", READERS)
 
@@ -38,11 +38,14 @@ def folder(tmp_path: Path) -> Path:
 
 def found_in(done: Done) -> list[Any]:
     """What was printed; where it stood may differ."""
-    printed = [json.loads(each) for each in done.lines]
-    for each in printed:
-        if isinstance(each, dict):
-            each.pop("_src", None)
-    return printed
+    return [without_places(json.loads(each)) for each in done.lines]
+
+
+def without_places(row: Any) -> Any:
+    """A row, and the rows in it, without `_src`."""
+    if not isinstance(row, dict):
+        return row
+    return {key: without_places(value) for key, value in row.items() if key != "_src"}
 
 
 @cache
@@ -277,6 +280,7 @@ def test_is_quiet_when_its_reader_has_seen_enough(name: str, output: str, folder
     with open(folder / "many.jsonl", "wb") as many:
         for number in range(2000):
             run = b'"run_id":"%d"' % number
+            many.write(b'{"type":"model.request",%s,"payload":{"body":{"system":"s"}}}\n' % run)
             many.write(b'{"type":"tool.called",%s,"payload":{"tool_name":"s"}}\n' % run)
             many.write(b'{"type":"tool.result",%s,"payload":{"tool_name":"s","error":"no"}}\n' % run)
             many.write(b'{"type":"note",%s,"payload":{}}\n' % run)
@@ -349,11 +353,11 @@ def test_help_and_the_list_of_commands_say_what_it_does(name: str, folder: Path)
 
 
 def examples() -> list[Any]:
-    """The shell lines in the commands' docstrings; those that follow a growing file end by themselves no more."""
+    """The shell lines in the commands' docstrings that end by themselves."""
     found = []
     for name in NAMES:
         for line in (COMMANDS / f"{name.replace('-', '_')}.py").read_text().split('"""')[1].splitlines():
-            if line.startswith("  ") and "trace " in line and "tail -f" not in line and "--follow" not in line:
+            if line.startswith("  ") and "trace " in line and not is_endless(line):
                 found.append(pytest.param(line.strip(), id=line.strip()))
     return found
 

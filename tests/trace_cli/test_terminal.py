@@ -146,6 +146,7 @@ def test_a_pager_that_is_not_there_is_none(folder: Path) -> None:
 def test_a_pager_that_is_left_at_once_is_quiet(folder: Path, name: str) -> None:
     with open(folder / "many.jsonl", "w") as many:
         for number in range(2000):
+            many.write(f'{{"type":"model.request","run_id":"{number}","payload":{{"body":{{"system":"s"}}}}}}\n')
             many.write(f'{{"type":"t{number}","run_id":"{number}","payload":{{"n":{number}}}}}\n')
             many.write(f'{{"type":"tool.result","run_id":"{number}","payload":{{"error":"no"}}}}\n')
             many.write(f'{{"type":"note","run_id":"{number}"}}\n')

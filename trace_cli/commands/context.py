@@ -1,0 +1,114 @@
+"""Print the conversation as it stood at a moment: what the model had been sent.
+
+The moment is an anchor: the first error of each run in FILE, or what --at names. Without FILE and --at,
+standard input holds anchors (events with {"_src"}, as first-error prints them), whose traces are read again.
+
+The conversation is that of the last model.request at or before the anchor; where runs hold several, of sub-agents,
+of the one that the anchor belongs to. Between a request and the next, what the model answered and what its tools
+returned by then is added, and "inferred" is true.
+{"system", "tools", "messages", "settings", "usage", "request": {…, "_src"}, "inferred"}: messages in the shape of
+the API that they were sent to; settings are model, max_tokens and the like; usage is what the run used so far.
+
+--delta prints only what is new since the request before in that conversation: where context was lost, compacted
+or poisoned. {"request", "previous", "inferred", "changes": [{"op": "added", "removed" or "changed", "path", "a",
+"b"}]}: path is a JSON pointer (/system, /messages/7), a what was, b what is. Marks for caching (cache_control)
+move with every request and are no change.
+
+Examples:
+
+  trace context run.jsonl
+  trace context --delta run.jsonl
+  trace context --at 7 run.jsonl
+  trace context run.jsonl | jq -r .system
+  trace first-error runs/*.jsonl | trace context --delta
+  trace context --at last -t model.request run.jsonl
+"""
+
+from typing import Any
+
+import click
+
+from trace_cli import conversation, conversation_card, delta, links, params, render
+from trace_cli.conversation import Context
+from trace_cli.event import Event
+from trace_cli.index import Index
+from trace_cli.pointing import Pointed
+from trace_cli.reading import talk
+from trace_cli.selection import Selection
+from trace_cli.view import View
+
+
+def row(context: Context, usage: dict[str, Any]) -> dict[str, Any]:
+    """All that the model had been sent."""
+    return {
+        "system": context.system,
+        "tools": context.tools,
+        "messages": context.messages,
+        "settings": context.settings,
+        "usage": usage,
+        "request": place(context.request),
+        "inferred": context.inferred,
+    }
+
+
+def delta_row(context: Context, before: Event | None) -> dict[str, Any]:
+    """What is new since the request `before`."""
+    return {
+        "request": place(context.request),
+        "previous": None if before is None else place(before),
+        "inferred": context.inferred,
+        "changes": delta.changes(context, before),
+    }
+
+
+def place(event: Event) -> dict[str, Any]:
+    """The head of an event, and where it stands."""
+    names = ("run_id", "seq", "call_id", "timestamp")
+    return {**{name: getattr(event, name) for name in names}, "_src": event.src}
+
+
+def usage(index: Index, number: int, context: Context) -> dict[str, Any]:
+    """The tokens of the run up to an event; `last` is what the response known last says of its own."""
+    of_run = (each for each in index.backwards(number) if each.type == "model.response")
+    return {**conversation.spent(of_run), "last": context.usage}
+
+
+@params.command(__doc__)
+@params.files
+@params.at
+@click.option("--delta", "only_new", is_flag=True, help="Only what is new since the request before.")
+@click.option("--full", is_flag=True, help="All of each text, however long, where output is pretty.")
+@params.selecting
+@params.viewing
+def command(
+    files: tuple[str, ...],
+    at: str | None,
+    only_new: bool,
+    full: bool,
+    selection: Selection,
+    view: View,
+    strict: bool,
+) -> int:
+    pointed = Pointed("context", files, at, selection, strict)
+    index = pointed.index
+    found, without = 0, []
+    with render.results(view, files) as results:
+        for number in pointed.numbers:
+            context = conversation.at(index.backwards(number))
+            if context is None:
+                without.append(number)
+                continue
+            found += 1
+            if context.missing and not view.pretty:
+                talk(f"trace: {':'.join(map(str, index.place(context.request.index)))}: {context.missing}")
+            if only_new:
+                before = delta.previous(context.request, links.before_of(index, context.request.index))
+                results.card(delta_row(context, before), conversation_card.changed_lines(context, before, full))
+            else:
+                told = usage(index, number, context)
+                results.card(row(context, told), conversation_card.lines(context, full, told))
+    if without:
+        file, row_number = index.place(without[0])
+        more = f"; nor before {len(without) - 1} more" if len(without) > 1 else ""
+        talk(f"trace: {file}:{row_number}: {conversation_card.NONE}{more}")
+    return pointed.status(found)

@@ -1,0 +1,230 @@
+"""The conversation as the model saw it at a moment. Everything walks back from there, no further than it must."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from trace_cli import line, message
+from trace_cli.event import Event
+from trace_cli.message import Tokens
+
+REACH = 64  # requests, or responses, that are looked at on the way back
+CHAIN = 1_000  # requests of a conversation that the API kept, one continuing the other by its response's id
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the model had been sent with `request`; if `inferred`, with what was known since, as it would be sent.
+
+    `messages` are in the shape of the API. `usage` is the vendor's, of the last response known. `missing` says
+    what could not be known. `answer` is the response to the request, where it was known.
+    """
+
+    request: Event
+    system: Any
+    tools: list[Any]
+    messages: list[Mapping[str, Any]]
+    settings: dict[str, Any]
+    usage: Mapping[str, Any] | None
+    inferred: bool
+    answer: Event | None = None
+    missing: str | None = None
+
+
+def at(earlier: Iterable[Event]) -> Context | None:
+    """The conversation at an event; `earlier` are it and those before it in its run, newest first.
+
+    It is that of the last `model.request`; of several conversations in the run, of the one that the event belongs
+    to. None: there is no request.
+    """
+    walk = iter(earlier)
+    since = _to_the_request(walk)
+    if since is None:
+        return None
+    request = since.pop()
+    sent, missing = _sent(request, walk)
+    answer = next((each for each in reversed(since) if _answers(each, request)), None)
+    added: list[Mapping[str, Any]] = []
+    if answer is not None:
+        added = [*message.answers(body_of(answer))]
+        added += _results(added, since[: since.index(answer)], "choices" in body_of(answer))
+    usage = body_of(answer).get("usage") if answer is not None else None
+    return Context(
+        request,
+        sent.system,
+        sent.tools,
+        [*sent.messages, *added],
+        sent.settings,
+        usage if isinstance(usage, Mapping) else None,
+        bool(added) or len(sent.messages) != len(message.parts(body_of(request)).messages),
+        answer,
+        missing,
+    )
+
+
+def body_of(event: Event) -> Mapping[str, Any]:
+    """The body of a request or response; empty where it is none that can be read."""
+    body = event.payload.get("body")
+    return body if isinstance(body, Mapping) else {}
+
+
+def asked_by(earlier: Iterable[Event]) -> Event | None:
+    """The response that asked for a tool call, of the call or its result and what came before it, newest first.
+
+    The nearest one with the id of the call, or the tool's name and arguments; else the nearest with its name.
+    """
+    walk = iter(earlier)
+    anchor = next(walk, None)
+    return None if anchor is None else _asking(anchor, walk, [])
+
+
+def _asking(anchor: Event, walk: Iterator[Event], passed: list[Event]) -> Event | None:
+    """The response that asked for the tool call of the anchor. What is read from the walk goes into `passed`."""
+    args, left = anchor.args, REACH
+    by_name: Event | None = None
+    for event in walk:
+        passed.append(event)
+        if event.type == "tool.called" and event.call_id == anchor.call_id:
+            args = event.args
+        if event.type != "model.response":
+            continue
+        for call_id, name, told in message.identified_tool_calls(message.answers(body_of(event))):
+            if call_id == anchor.call_id or (name == anchor.tool_name and _arguments(told) == args):
+                return event
+            if name == anchor.tool_name and by_name is None:
+                by_name = event
+        left -= 1
+        if not left:
+            break
+    return by_name
+
+
+def _arguments(told: Any) -> Any:
+    """The arguments of a call, which OpenAI's shapes give as text."""
+    return line.parsed(told) if isinstance(told, str) else told
+
+
+def _to_the_request(walk: Iterator[Event]) -> list[Event] | None:
+    """The events from the anchor back to the request that counts for it, both included."""
+    anchor = next(walk, None)
+    if anchor is None or anchor.type == "model.request":
+        return None if anchor is None else [anchor]
+    call_id = anchor.call_id if anchor.type in ("model.response", "model.error") else None
+    passed: list[Event] = []
+    if anchor.type in ("tool.called", "tool.result"):
+        asking = _asking(anchor, walk, passed)
+        call_id = asking.call_id if asking is not None else None
+    return _back_to([anchor], chain(passed, walk), call_id, anchor.step_id)
+
+
+def _back_to(
+    since: list[Event], walk: Iterator[Event], call_id: str | None, step: str | None
+) -> list[Event] | None:
+    """Back to the request of a call; where none is named, to the last one of the step; else to the last one."""
+    last, left = None, REACH
+    for event in walk:
+        since.append(event)
+        if event.type == "step.started" and event.step_id == step:
+            step = None  # the request that it stands in is the next one
+        if event.type != "model.request":
+            continue
+        if event.call_id == call_id if call_id is not None else step is None or event.step_id == step:
+            return since
+        last = last or len(since)
+        left -= 1
+        if not left:
+            break
+    return since[:last] if last else None
+
+
+def _answers(event: Event, request: Event) -> bool:
+    """Whether an event is the whole response to a request."""
+    return (
+        event.type == "model.response"
+        and event.call_id == request.call_id
+        and not message.error_body(body_of(event))
+    )
+
+
+def _results(answers: Iterable[Mapping[str, Any]], since: list[Event], chat: bool) -> Iterator[Mapping[str, Any]]:
+    """The messages that take the results of tools to the model, of the events since its answer, newest first."""
+    called = {event.call_id: event.args for event in since if event.type == "tool.called"}
+    left = [event for event in reversed(since) if event.type == "tool.result"]
+    blocks: list[Mapping[str, Any]] = []
+    for sent in answers:
+        for call_id, name, told in message.identified_tool_calls([sent]):
+            result = next((each for each in left if each.call_id == call_id), None)
+            if result is None:
+                args = _arguments(told)
+                alike = (each for each in left if each.tool_name == name and called.get(each.call_id) == args)
+                result = next(alike, None)
+            if result is None:
+                continue
+            left.remove(result)
+            text = _as_text(result)
+            if chat:
+                yield {"role": "tool", "tool_call_id": call_id, "content": text}
+            elif sent.get("type") == "function_call":
+                yield {"type": "function_call_output", "call_id": call_id, "output": text}
+            else:
+                failed = {"is_error": True} if result.payload.get("error") is not None else {}
+                blocks.append({"type": "tool_result", "tool_use_id": call_id, "content": text, **failed})
+    if blocks:
+        yield {"role": "user", "content": blocks}
+
+
+def _as_text(result: Event) -> str:
+    if result.payload.get("error") is not None:
+        return result.failure or ""
+    return result.result if isinstance(result.result, str) else line.dump(result.result).decode()
+
+
+def _sent(request: Event, walk: Iterator[Event]) -> tuple[message.Parts, str | None]:
+    """What a request carries, with the conversation before it that the API kept; and what is missing of it."""
+    body = body_of(request)
+    parts = message.parts(body)
+    if not body:
+        large = request.payload.get("truncated") is True
+        return parts, "the body of the request is " + ("too large to be recorded" if large else "no JSON object")
+    kept: list[list[Mapping[str, Any]]] = [parts.messages]
+    wanted = body.get("previous_response_id")
+    missing: str | None = f"the conversation before {wanted} is kept by the API, and not in this trace"
+    for _ in range(CHAIN):
+        if not isinstance(wanted, str):
+            missing = None
+            break
+        found = _kept(wanted, walk)
+        if found is None:
+            break
+        asked, answer = found
+        before = message.parts(body_of(asked))
+        kept += [list(message.answers(body_of(answer))), before.messages]
+        wanted = body_of(asked).get("previous_response_id")
+    return replace(parts, messages=[each for part in reversed(kept) for each in part]), missing
+
+
+def _kept(response_id: str, walk: Iterator[Event]) -> tuple[Event, Event] | None:
+    """The request and the response with an id, further back."""
+    answer: Event | None = None
+    for event in walk:
+        if answer is None:
+            if event.type == "model.response" and body_of(event).get("id") == response_id:
+                answer = event
+        elif event.type == "model.request" and event.call_id == answer.call_id:
+            return event, answer
+    return None
+
+
+def spent(responses: Iterable[Event]) -> dict[str, int]:
+    """The tokens of these events, each call once: how many `requests` told of them, and their sums."""
+    every = {event.call_id or event.index: message.tokens(body_of(event)) for event in responses}
+    known = [each for each in every.values() if each is not None]
+    total = sum(known, Tokens(0, 0))
+    return {
+        "requests": len(known),
+        "input_tokens": total.input,
+        "output_tokens": total.output,
+        "cache_read_tokens": total.cache_read,
+        "cache_write_tokens": total.cache_write,
+    }

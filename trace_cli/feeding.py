@@ -1,0 +1,83 @@
+"""A trace read into an index by a thread of its own, so that a session can begin while it is being read."""
+
+import threading
+from collections.abc import Callable
+
+from trace_cli import streams
+from trace_cli.errors import TraceError
+from trace_cli.index import Index
+from trace_cli.reading import Reading
+
+NOTICE = 512  # events after which those who wait are told that there are more
+
+
+class Feeder:
+    """Reads `trace` into `index`. `notice` is called, in the thread, when there are more events or all were read.
+
+    The one file of a trace can be followed: what is written to it behind its end is read as well, from then on.
+    `problem` is why reading ended before the trace did.
+    """
+
+    def __init__(self, trace: Reading, index: Index) -> None:
+        self.trace = trace
+        self.notice: Callable[[], None] = streams.nothing
+        self.problem: str | None = None
+        self._index = index
+        self._begun = threading.Event()  # there is an event, or there is none
+        self._wanted = threading.Event()  # following is
+        self._thread = threading.Thread(target=self._run, name="trace-feeder", daemon=True)
+
+    @property
+    def can_follow(self) -> bool:
+        """Whether the trace is one plain file."""
+        return len(self.trace.files) == 1 and streams.is_plain(self.trace.files[0])
+
+    def start(self) -> None:
+        """Begins to read; returns when there is an event, or all was read."""
+        self._thread.start()
+        self._begun.wait()
+
+    def read_all(self) -> None:
+        """Reads all of it, here and now."""
+        if not self._index.complete:
+            self._read()
+
+    def follow(self, on: bool) -> None:
+        """Goes on behind the end of the file, or no longer."""
+        if on:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
+
+    def _run(self) -> None:
+        try:
+            self.read_all()
+            self._begun.set()
+            self.notice()
+            self._wanted.wait()
+            self._index.reopen()
+            self._read_on()
+        except TraceError as error:
+            self.problem = str(error)
+            self._index.close()
+            self._begun.set()
+            self.notice()
+
+    def _read(self) -> None:
+        for event in self.trace:
+            self._index.add(event)
+            if len(self._index) % NOTICE == 1:
+                self._begun.set()
+                self.notice()
+        self._index.close()
+
+    def _read_on(self) -> None:
+        trace = Reading(
+            self.trace.files, say=self.trace.say, follow=True, behind=self.trace.end, pause=self._caught_up
+        )
+        for event in trace:
+            self._index.add(event, copied=True)  # the file may be renamed away
+
+    def _caught_up(self) -> None:
+        self.notice()
+        self._wanted.wait()

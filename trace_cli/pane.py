@@ -1,0 +1,126 @@
+"""The pane beside the list: the card of an event, its conversation, what is new in it, its raw JSON, or help."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from trace_cli import card, conversation, conversation_card, delta, layout, links, readable
+from trace_cli.errors import TraceError
+from trace_cli.index import Index
+from trace_cli.layout import Row
+from trace_cli.readable import Line, said
+
+CARD, CONVERSATION, DELTA, RAW, HELP = "card", "conversation", "delta", "raw", "help"
+KEPT = 16  # panes whose rows stay in memory
+ENOUGH = 50_000  # rows of a pane; behind them nobody scrolls
+
+HELP_TEXT = """\
+ n p ↓ ↑     next, previous event          { }       turn before, next turn
+ e E         next, previous error          x         first error that nothing recovered
+ o           from a call to its result, and back
+ u           what led here: the response that asked, the request that it answered
+ [ ]         back and forward again, after jumps
+ :N jN       event N                       :+90s     that long into the run
+ :03:17:04   that time of day              g G       first, last event
+ / n N       search, next, previous hit    f         filter: a type (tool.*), an expression,
+ Esc         leave search, filter, view              or options: --error --tool search
+ m '         mark, next mark               z         unfold long texts, fold them
+ Space b     scroll (PgDn PgUp)            F         follow a file that grows
+ c           the conversation here         d         what is new in it since the last request
+ i           the raw JSON                  y         note FILE:LINE, printed at the end
+ Enter       end, and print this event     W         end, and print the marked ones
+ q           end, and print nothing        ?         this help
+"""
+
+
+class Pane:
+    """The rows of a pane, laid out as far as they were asked for."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rest = rows
+        self._rows: list[Row] = []
+        self.whole = False
+
+    def rows(self, start: int, count: int) -> list[Row]:
+        """`count` rows from `start` on, fewer at the end."""
+        self._lay_out(start + count)
+        return self._rows[start : start + count]
+
+    def clamped(self, start: int, count: int) -> int:
+        """The nearest start from which `count` rows are filled."""
+        self._lay_out(start + count)
+        return max(0, min(start, len(self._rows) - count))
+
+    def end(self, count: int) -> int:
+        """The start of the last `count` rows."""
+        self._lay_out(ENOUGH)
+        return max(0, len(self._rows) - count)
+
+    @property
+    def laid_out(self) -> int:
+        """How many rows there are, as far as is known."""
+        return len(self._rows)
+
+    def _lay_out(self, upto: int) -> None:
+        while len(self._rows) < min(upto, ENOUGH) and not self.whole:
+            row = next(self._rest, None)
+            if row is None:
+                self.whole = True
+            else:
+                self._rows.append(row)
+
+
+def pane(index: Index, number: int, view: str, full: bool, width: int) -> Pane:
+    """The pane of an event at a width; kept for as long as nothing more is known of the event."""
+    if view == HELP:
+        return Pane(_wrapped((said(each) for each in HELP_TEXT.splitlines()), width))
+    partner = links.partner(index, number)
+    known = (index.complete, number in index.errors, partner is not None and partner in index.errors)
+    return _pane(index, number, partner, view, full, width, known)
+
+
+@lru_cache(maxsize=KEPT)
+def _pane(
+    index: Index, number: int, partner: int | None, view: str, full: bool, width: int, known: tuple[bool, ...]
+) -> Pane:
+    return Pane(_wrapped(_lines(index, number, partner, view, full), width))
+
+
+def _wrapped(lines: Iterator[Line], width: int) -> Iterator[Row]:
+    for each in lines:
+        yield from layout.wrapped(each, width)
+
+
+def _lines(index: Index, number: int, partner: int | None, view: str, full: bool) -> Iterator[Line]:
+    try:
+        if view == RAW:
+            yield from readable.json_lines(index.raw(number))
+        elif view == CONVERSATION:
+            yield from conversation_card.lines(conversation.at(index.backwards(number)), full)
+        elif view == DELTA:
+            yield from _new_lines(index, number, full)
+        else:
+            yield from card.lines(shown(index, number, partner), full)
+    except TraceError as error:
+        yield from readable.text_lines(str(error), style="red")
+
+
+def _new_lines(index: Index, number: int, full: bool) -> Iterator[Line]:
+    context = conversation.at(index.backwards(number))
+    before = (
+        None if context is None else delta.previous(context.request, links.before_of(index, context.request.index))
+    )
+    yield from conversation_card.changed_lines(context, before, full)
+
+
+def shown(index: Index, number: int, partner: int | None) -> card.Shown:
+    """What the card of an event is about."""
+    run = index.run(number)
+    return card.Shown(
+        index.event(number),
+        None if partner is None else index.event(partner),
+        index.errors.get(number),
+        None if partner is None else index.errors.get(partner),
+        run.name,
+        index.since_start(number),
+        run.ended or index.complete,
+    )
