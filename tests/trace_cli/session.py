@@ -1,7 +1,8 @@
 """A small full-screen program for the tests of terminals: shows the keys that it gets, does what some of them say.
 
 q ends it, x raises an exception, w wakes it from another thread, f makes its rows wider than the screen, g
-goes into the background. Copies stdin to stdout.
+goes into the background, m makes its rows large, l writes until the terminal takes no more and ends by
+SIGTERM. Copies stdin to stdout.
 """
 
 import os
@@ -9,6 +10,7 @@ import signal
 import sys
 import termios
 import threading
+from contextlib import suppress
 
 from trace_cli.errors import TraceError
 from trace_cli.terminal import Terminal
@@ -18,7 +20,7 @@ def main() -> int:
     """The exit status: 0 after q or when the terminal has gone, 2 without one, 130 after Ctrl-C."""
     given = b"" if os.isatty(0) else sys.stdin.buffer.read()
     log: list[str] = []
-    fill = ""
+    fill = colours = ""
     try:
         with Terminal("no terminal", "a hint") as terminal:
             key = ""
@@ -26,6 +28,7 @@ def main() -> int:
                 columns, lines = terminal.size()
                 newest = [f"{number}:{name}" for number, name in enumerate(log, 1)][-(lines - 2) :]
                 rows = ["\x1b[31msession\x1b[0m", f"size {columns}x{lines}", *newest]
+                rows = [colours + row for row in rows]
                 terminal.draw([(row + fill * columns)[: columns + 9] for row in rows] if fill else rows)
                 for key in terminal.read(None) or ["(nothing)"]:
                     log.append(key)
@@ -35,6 +38,11 @@ def main() -> int:
                         threading.Thread(target=terminal.wake).start()
                     if key == "g":
                         os.setpgid(0, 0)
+                    if key == "m":
+                        colours = "\x1b[1m\x1b[m" * 5000
+                    if key == "l":
+                        fill_the_terminal()
+                        signal.raise_signal(signal.SIGTERM)
                     if key == "f":
                         fill = "wide-"
     except TraceError as error:
@@ -50,6 +58,14 @@ def main() -> int:
     )
     sys.stdout.buffer.write(given)
     return 0
+
+
+def fill_the_terminal() -> None:
+    """Writes until nobody takes it."""
+    other = os.open("/dev/tty", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(other, b"loud ")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from processes import TIMEOUT_S
 from typing_at import PASTE, Typing
 
 PROGRAM = f"{sys.executable} {Path(__file__).parent / 'session.py'}"
@@ -132,13 +133,27 @@ def test_a_row_may_fill_the_screen_and_be_of_any_width(tmp_path: Path) -> None:
         assert at.wait() == 0
 
 
+def test_a_frame_may_be_more_than_a_terminal_takes_at_once(tmp_path: Path) -> None:
+    with Typing(PROGRAM, tmp_path) as at:
+        at.until("size")
+        at.type("abcm")
+        at.until("4:m")
+        assert at.rows[:6] == ["session", "size 80x24", "1:a", "2:b", "3:c", "4:m"]
+        at.until_true(lambda: at.raw.endswith(b"\x1b[?2026l"))
+        at.type("q")
+        assert at.wait() == 0
+
+
 def test_a_resized_window_is_drawn_anew(tmp_path: Path) -> None:
     with Typing(around(PROGRAM), tmp_path) as at:
         at.until("size 80x24")
         at.type("a")
         at.until("1:a")
+        at.screen.cursor_position(20, 1)
+        at.screen.draw("of another program")
         at.resize(40, 10)
         at.until("2:Resize")
+        assert "of another program" not in at.shown
         assert at.rows[:4] == ["session", "size 40x10", "1:a", "2:Resize"]
         at.resize(0, 0)
         at.until("3:Resize")
@@ -212,11 +227,20 @@ def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
         assert at.wait() == 0
 
 
+def test_a_terminal_that_takes_nothing_keeps_nobody(tmp_path: Path) -> None:
+    with Typing(f"exec {PROGRAM}", tmp_path) as at:
+        before = at.modes()
+        at.until("size")
+        at.type("l")
+        assert at.process.wait(TIMEOUT_S) == -signal.SIGTERM
+        assert at.modes() == before
+
+
 def test_a_closed_window_ends_it(tmp_path: Path) -> None:
     with Typing(f"trap '' HUP; {PROGRAM} 2>said; echo $? >status; mv status ended", tmp_path) as at:
         at.until("size")
         at.hang_up()
-        at.process.wait(60)
+        at.process.wait(TIMEOUT_S)
     assert (tmp_path / "ended").read_text() == "0\n"
     assert "left" in (tmp_path / "said").read_text()
 
@@ -299,9 +323,8 @@ def test_it_can_be_killed_while_stopped(tmp_path: Path, stop: signal.Signals) ->
 
 def test_started_in_the_background_it_waits_and_leaves_the_modes_of_the_shell(tmp_path: Path) -> None:
     with at_prompt(tmp_path) as at:
-        at.type(f"{PROGRAM} &\r")
-        at.prompt()
-        waits_for_the_front(at)
+        at.type(f"set -b; {PROGRAM} &\r")  # -b: the shell tells at once, while it reads from the terminal itself
+        at.until("Stopped")
         at.type("fg\r")
         at.until("size")
         at.type("q")
