@@ -82,38 +82,89 @@ class Debugger:
 
 
 class StepSession:
-    """A position in a trace. `next` and `prev` move and give the event they reach, or None at an end."""
+    """A walk through a trace: the state machine of `trace step`, without a screen.
+
+    `next` and `prev` move and give the event they reach, or None at an end. `search` and `next_error` go to the next
+    event that has a text, or is an error, and give it; None where there is none behind, and the walk stays.
+    """
 
     def __init__(self, events: Iterable[Event]) -> None:
-        self._events = list(events)
-        self._position = -1
+        from trace_cli.index import Index
+        from trace_cli.params import typed_selection
+        from trace_cli.state import State
+
+        index = Index(keep=True)
+        for event in events:
+            index.add(event)
+        index.close()
+        self._state = State(index, typed_selection)
+        self._outside = -1  # before the first event; 1: behind the last; 0: on one
         self._jumped = False
 
     @property
     def current(self) -> Event | None:
         """The event at the position; None before the first and behind the last."""
-        return self._events[self._position] if 0 <= self._position < len(self._events) else None
+        index = self._state.index
+        return index.event(self._state.position) if len(index) and not self._outside else None
 
     def next(self) -> Event | None:
-        """The next event; right after a jump, the one jumped to."""
+        """The next event; right after a jump, a search or an error, the one that was reached."""
         if not self._jumped:
-            self._position = min(self._position + 1, len(self._events))
+            self._step("Down", 1)
         self._jumped = False
         return self.current
 
     def prev(self) -> Event | None:
         """The event before."""
         self._jumped = False
-        self._position = max(self._position - 1, -1)
+        self._step("Up", -1)
         return self.current
 
     def jump(self, index: int) -> Event:
         """Goes to the event at `index`, from where `next` goes on. Raises IndexError where there is none."""
-        if not 0 <= index < len(self._events):
-            raise IndexError(f"no event {index}: the trace has events 0 to {len(self._events) - 1}")
-        self._position = index
-        self._jumped = True
-        return self._events[index]
+        if not 0 <= index < len(self._state.index):
+            raise IndexError(f"no event {index}: the trace has events 0 to {len(self._state.index) - 1}")
+        return self._reach(index)
+
+    def search(self, text: str) -> Event | None:
+        """Goes to the next event whose line has `text`, a regular expression, as `/` does.
+
+        Raises ValueError for what is none.
+        """
+        from trace_cli.finding import Search
+
+        wanted, index = Search(text), self._state.index
+        found = (number for number in range(self._behind, len(index)) if wanted.matches(index.raw(number)))
+        number = next(found, None)
+        return None if number is None else self._reach(number)
+
+    def next_error(self) -> Event | None:
+        """Goes to the next error, as `trace first-error` understands it."""
+        from trace_cli.links import error
+
+        number = error(self._state.index, self._behind - 1, 1)
+        return None if number is None else self._reach(number)
+
+    @property
+    def _behind(self) -> int:
+        """The number of the event behind the position."""
+        return len(self._state.index) if self._outside > 0 else self._state.position + 1 + self._outside
+
+    def _reach(self, number: int) -> Event:
+        from trace_cli.state import jump
+
+        self._state, self._outside, self._jumped = jump(self._state, number), 0, True
+        return self._state.index.event(number)
+
+    def _step(self, key: str, step: int) -> None:
+        from trace_cli.stepping import press
+
+        if self._outside:
+            self._outside = 0 if self._outside == -step else self._outside
+            return
+        before = self._state.position
+        self._state = press(self._state, key)
+        self._outside = step if self._state.position == before else 0
 
 
 def _anchor(event: Event | Error) -> window.Anchor:

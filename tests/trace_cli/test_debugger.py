@@ -110,6 +110,35 @@ def test_a_jump_to_nowhere_is_an_error_that_says_where_events_are(debugger: Debu
     assert session.current.index == 3
 
 
+def test_a_walk_searches_and_goes_from_error_to_error(debugger: Debugger) -> None:
+    session = debugger.step_session()
+    found = [session.search("no rows"), session.search("no rows"), session.search("no rows")]
+    assert [event and event.index for event in found] == [8, 9, None]
+    assert session.current is found[1]
+    session.jump(0)
+    errors = [session.next_error(), session.next_error(), session.next_error()]
+    assert [event and event.index for event in errors] == [8, 9, None]
+    following = session.next()
+    assert following is not None
+    assert following.index == 9
+    assert session.next() is None
+    assert session.search("run") is None
+    with pytest.raises(ValueError, match="unterminated"):
+        session.search("[")
+
+
+def test_a_search_begins_with_the_first_event(debugger: Debugger) -> None:
+    found = debugger.step_session().search("run.started")
+    assert found is not None
+    assert found.index == 0
+
+
+def test_a_walk_through_a_selection_keeps_its_events(debugger: Debugger) -> None:
+    session = StepSession(debugger.where("tool.*"))
+    walked = [session.next(), session.next_error(), session.next(), session.next()]
+    assert [event and event.index for event in walked] == [3, 8, 8, None]
+
+
 def test_loads_several_traces_compressed_or_not(tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     packed.write_bytes(gzip.compress((SAMPLES / "fine.jsonl").read_bytes()))
