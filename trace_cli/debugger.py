@@ -84,8 +84,8 @@ class Debugger:
 class StepSession:
     """A walk through a trace: the state machine of `trace step`, without a screen.
 
-    `next` and `prev` move and give the event they reach, or None at an end. `search` and `next_error` go to the next
-    event that has a text, or is an error, and give it; None where there is none behind, and the walk stays.
+    `next` and `prev` move and give the event they reach, or None at an end. `search` and `next_error` go to the
+    next event that has a text, or is an error, and give it; None where there is none behind, and the walk stays.
     """
 
     def __init__(self, events: Iterable[Event]) -> None:

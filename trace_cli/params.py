@@ -182,6 +182,9 @@ at = click.option(
     help="first-error, unrecovered, last, an index, FILE:LINE or :LINE, call:ID; - reads anchors from stdin.",
 )
 
+full = click.option("--full", is_flag=True, help="All of each text, however long, where output is pretty.")
+FULL = "--full shows what is hidden"
+
 _AROUND: tuple[Any, ...] = (
     at,
     click.option(

@@ -10,6 +10,7 @@ from trace_cli.text import lines, visible
 
 Span = tuple[str, str]  # a text fit for a terminal, and its style
 
+HIDDEN = "dim italic"  # the style of what tells how much is hidden
 HEAD, TAIL = 10, 4  # lines of a folded text that are shown
 LONG = 1000  # characters of a line that are shown, of those behind them a count
 DEEP = 40  # levels of nesting that are spread out
@@ -34,6 +35,17 @@ def said(text: str, style: str = "", indent: int = 0) -> Line:
     return Line(((visible(text), style),) if text else (), indent)
 
 
+def with_hint(lines: Iterable[Line], hint: str) -> Iterator[Line]:
+    """The lines; behind them, where something in them is hidden, how to see it."""
+    hidden = False
+    for each in lines:
+        hidden = hidden or any(style == HIDDEN for _, style in each.spans)
+        yield each
+    if hidden:
+        yield Line()
+        yield said(hint, "dim")
+
+
 def text_lines(text: str, *, style: str = "", indent: int = 0, full: bool = False) -> Iterator[Line]:
     """A text, folded unless `full`: its first and last lines, and a count of what is hidden between them."""
     shown = text if full else _shortened(text)
@@ -42,13 +54,13 @@ def text_lines(text: str, *, style: str = "", indent: int = 0, full: bool = Fals
     for number, each in enumerate(every):
         if hidden > 1 and HEAD <= number < HEAD + hidden:
             if number == HEAD:
-                yield said(f"… {hidden:,} lines hidden", "dim italic", indent)
+                yield said(f"… {hidden:,} lines hidden", HIDDEN, indent)
             continue
         cut = len(each) - LONG
         if full or cut <= 80:
             yield Line(((each, style),), indent)
         else:
-            yield Line(((each[:LONG], style), (f" … {cut:,} characters hidden", "dim italic")), indent)
+            yield Line(((each[:LONG], style), (f" … {cut:,} characters hidden", HIDDEN)), indent)
 
 
 def _shortened(text: str) -> str:
@@ -71,7 +83,7 @@ def value_lines(value: Any, *, indent: int = 0, full: bool = False) -> Iterator[
     shown = list(_spread(value, indent, full, 0))
     hidden = 0 if full else len(shown) - 3 * HEAD - TAIL
     if hidden > 1:
-        shown[3 * HEAD : 3 * HEAD + hidden] = [said(f"… {hidden:,} lines hidden", "dim italic", indent)]
+        shown[3 * HEAD : 3 * HEAD + hidden] = [said(f"… {hidden:,} lines hidden", HIDDEN, indent)]
     yield from shown
 
 

@@ -66,8 +66,8 @@ def test_a_command_prints_what_is_shown(
     assert printed == said
 
 
-def test_there_is_a_post_mortem_in_five_commands() -> None:
-    assert len(commands_shown()) == 5
+def test_there_is_a_post_mortem_in_five_commands_and_on_the_screen() -> None:
+    assert len(commands_shown()) == 6
 
 
 def on_terminal(command: str, folder: Path, environment: dict[str, str]) -> tuple[str, int]:

@@ -28,7 +28,7 @@ from typing import Any
 
 import click
 
-from trace_cli import conversation, conversation_card, delta, links, params, render
+from trace_cli import conversation, conversation_card, delta, links, params, readable, render
 from trace_cli.conversation import Context
 from trace_cli.event import Event
 from trace_cli.index import Index
@@ -77,7 +77,7 @@ def usage(index: Index, number: int, context: Context) -> dict[str, Any]:
 @params.files
 @params.at
 @click.option("--delta", "only_new", is_flag=True, help="Only what is new since the request before.")
-@click.option("--full", is_flag=True, help="All of each text, however long, where output is pretty.")
+@params.full
 @params.selecting
 @params.viewing
 def command(
@@ -103,10 +103,12 @@ def command(
                 talk(f"trace: {':'.join(map(str, index.place(context.request.index)))}: {context.missing}")
             if only_new:
                 before = delta.previous(context.request, links.before_of(index, context.request.index))
-                results.card(delta_row(context, before), conversation_card.changed_lines(context, before, full))
+                lines = conversation_card.changed_lines(context, before, full)
+                results.card(delta_row(context, before), readable.with_hint(lines, params.FULL))
             else:
                 told = usage(index, number, context)
-                results.card(row(context, told), conversation_card.lines(context, full, told))
+                lines = conversation_card.lines(context, full, told)
+                results.card(row(context, told), readable.with_hint(lines, params.FULL))
     if without:
         file, row_number = index.place(without[0])
         more = f"; nor before {len(without) - 1} more" if len(without) > 1 else ""

@@ -18,9 +18,7 @@ Examples:
 
 from collections.abc import Iterable, Iterator
 
-import click
-
-from trace_cli import card, links, pane, params, render
+from trace_cli import card, links, pane, params, readable, render
 from trace_cli.index import Index
 from trace_cli.pointing import Pointed
 from trace_cli.retries import Error
@@ -44,7 +42,7 @@ def calls(index: Index, numbers: Iterable[int]) -> Iterator[card.Shown]:
 @params.command(__doc__)
 @params.files
 @params.at
-@click.option("--full", is_flag=True, help="All of each text, however long.")
+@params.full
 @params.selecting
 @params.viewing
 def command(
@@ -55,7 +53,7 @@ def command(
     with render.results(view, files) as results:
         for shown in calls(pointed.index, pointed.numbers):
             if view.pretty:
-                results.card({}, card.lines(shown, full))
+                results.card({}, readable.with_hint(card.lines(shown, full), params.FULL))
             else:
                 for event, row in shown.halves:
                     results.event(event, src=True, error=Error(event, **row) if row else None)
