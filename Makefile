@@ -1,12 +1,13 @@
 # make demo   set up, let the example agent fail, walk its post-mortem
 # make test   set up, lint, type-check, run every test
 # make bench  set up, measure the tap beside other recorders; some ten minutes
+# make bench-step  set up, measure what `trace step` takes on a large trace
 PYTHON ?= python3
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check test-sdks test-faults bench man clean
+.PHONY: demo test lint check test-sdks test-faults bench bench-step man clean
 
 demo: .venv/demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -35,6 +36,10 @@ test-faults: .venv/dev
 # For one part, or a short run: make bench BENCH='--quick loss'
 bench: .venv/bench
 	$(BIN)/python benchmarks/capture.py $(BENCH)
+
+# The stepping session on a large trace; make bench-step STEP='--megabytes 1000'
+bench-step: .venv/bench
+	$(BIN)/python benchmarks/session.py $(STEP)
 
 man: .venv/dev
 	$(BIN)/python man/generate.py

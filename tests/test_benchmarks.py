@@ -119,3 +119,14 @@ def test_bad_input_is_told_in_a_line(arguments: list[str], said: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_session_opens_and_answers() -> None:
+    session = CAPTURE.with_name("session.py")
+    done = subprocess.run(
+        [sys.executable, session, "--quick", "--megabytes", "1"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split()[0] for line in done.stdout.splitlines()]
+    assert rows[:5] == ["made-up.jsonl,", "trace", "trace", "trace", "keys,"]
+    assert {"n", "e", "o", "u", "c", "d", "G"} <= set(rows)
