@@ -155,7 +155,7 @@ def _request(shown: Shown, event: Event | None, full: bool) -> Iterator[Line]:
     model = body.get("model") if isinstance(body, Mapping) else None
     yield heading("request", _elsewhere(shown, event), model, again, payload.get("provider"))
     yield said(f"{payload.get('method', '')} {payload.get('url', '')}".strip(), "dim", 2)
-    if not isinstance(body, Mapping):
+    if not isinstance(body, Mapping) or event.type == "http.request":
         yield from _missing_body(payload, full)
         return
     asked = message.parts(body)

@@ -222,9 +222,10 @@ def viewing(shell: Callable[..., Any]) -> Callable[..., Any]:
     def gathered(output: str | None, color: str, **options: Any) -> Any:
         terminal = streams.is_terminal(1)
         pretty = terminal if output is None else output == "pretty"
-        colored = color == "always" or (color == "auto" and terminal and not os.environ.get("NO_COLOR"))
-        colored = colored and (color == "always" or os.environ.get("TERM") != "dumb")
-        return shell(view=View(pretty, colored, pretty and terminal), **options)
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        colored = color == "always" or (color == "auto" and not plain)
+        on_output = colored and (terminal or color == "always")
+        return shell(view=View(pretty, on_output, pretty and terminal, colored), **options)
 
     return _add(_VIEW, gathered)
 

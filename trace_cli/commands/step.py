@@ -82,7 +82,7 @@ def command(
     feeder = Feeder(trace, index)
     printed = []
     if keys is None:
-        state = session.on_terminal(state, feeder, view.color)
+        state = session.on_terminal(state, feeder, view.screen_color)
     else:
         paint = layout.painted if frames == "ansi" else layout.plain
         for word, after in session.without_terminal(state, feeder, keys):
