@@ -11,8 +11,8 @@ run=${1:-runs/demo.jsonl}
 readable=''
 [ -t 1 ] || readable=' -o pretty'
 # jq if it is there, else as much of it as we need.
-system='jq -r .payload.body.system'
-command -v jq >/dev/null || system="python -c 'import json; print(json.loads(input())[\"payload\"][\"body\"][\"system\"])'"
+system='jq -r .system'
+command -v jq >/dev/null || system="python -c 'import json; print(json.loads(input())[\"system\"])'"
 
 say() { printf '\n# %s\n' "$1"; }
 show() { printf '$ %s\n' "$1" && eval "$1"; }
@@ -29,15 +29,16 @@ say 'What broke first? Not the model.error: the API was busy, a second try went 
 show "trace first-error$readable $run"
 
 say 'A division by zero, in the growth of what?'
-show "trace before -n 1 -t tool.called$readable $run"
+show "trace show$readable $run"
 
 say 'APAC, from 0 to 0? What had the searches returned?'
 show "trace filter -t tool.result --tool search$readable $run"
 
 say 'sales-apj is empty, and that is no error. Who told the model to look there?'
-show "trace before -n 1 -t model.request -o jsonl $run | $system"
+show "trace context -o jsonl $run | $system"
 
 say 'Our prompt did. That index is called sales-apac by now.'
+say "To walk through it on the screen: trace step $run, then x, u and u."
 
 # What was told above is what the trace holds.
 trace first-error "$run" | grep -q '"error":"division by zero"' || fail 'the first error is another one'
