@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 
 from trace_cli import streams
-from trace_cli.errors import TraceError
 from trace_cli.index import Index
 from trace_cli.reading import Reading
 
@@ -15,13 +14,13 @@ class Feeder:
     """Reads `trace` into `index`. `notice` is called, in the thread, when there are more events or all were read.
 
     The one file of a trace can be followed: what is written to it behind its end is read as well, from then on.
-    `problem` is why reading ended before the trace did.
+    `failure` is what ended reading before the trace did.
     """
 
     def __init__(self, trace: Reading, index: Index) -> None:
         self.trace = trace
         self.notice: Callable[[], None] = streams.nothing
-        self.problem: str | None = None
+        self.failure: Exception | None = None
         self._index = index
         self._begun = threading.Event()  # there is an event, or there is none
         self._wanted = threading.Event()  # following is
@@ -57,19 +56,25 @@ class Feeder:
             self._wanted.wait()
             self._index.reopen()
             self._read_on()
-        except TraceError as error:
-            self.problem = str(error)
+        except Exception as error:  # noqa: BLE001 - whoever waits for this thread is told, and raises it
+            self.failure = error
             self._index.close()
             self._begun.set()
             self.notice()
 
     def _read(self) -> None:
+        self.trace.pause = self._told
         for event in self.trace:
             self._index.add(event)
-            if len(self._index) % NOTICE == 1:
-                self._begun.set()
-                self.notice()
+            if len(self._index) % NOTICE == 0:
+                self._told()
         self._index.close()
+
+    def _told(self) -> None:
+        """Tells those who wait that there are events, if there are."""
+        if len(self._index):
+            self._begun.set()
+            self.notice()
 
     def _read_on(self) -> None:
         trace = Reading(

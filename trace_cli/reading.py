@@ -40,7 +40,7 @@ class Reading:
         self.end = behind
         self._strict = strict
         self.say = say
-        self._pause = pause
+        self.pause = pause
         self._follow = follow
         self._copies = copies or {}
 
@@ -52,7 +52,7 @@ class Reading:
                     streams.open_input(name).close()  # a name that is wrong from the start is said
                     if streams.size(name) < self.end[0]:  # another file by now
                         self.end = (0, 0)
-                    for blocks in streams.follow(name, self._pause, self.end[0]):
+                    for blocks in streams.follow(name, self.pause, self.end[0]):
                         yield from self._events(name, label, blocks)
                         self.end = (0, 0)
                         if self.trouble:
@@ -60,7 +60,7 @@ class Reading:
                     continue
                 self.end = (0, 0)
                 with streams.open_input(self._copies.get(name, name)) as file:
-                    yield from self._events(name, label, streams.blocks(file, self._pause))
+                    yield from self._events(name, label, streams.blocks(file, self.pause))
             except IsADirectoryError:
                 self._unreadable(label, f"is a directory; name its files: {label.rstrip('/')}/*.jsonl")
             except OSError as error:

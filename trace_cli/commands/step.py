@@ -23,7 +23,6 @@ import re
 import click
 
 from trace_cli import layout, params, prompt, render, session, streams
-from trace_cli.errors import TraceError
 from trace_cli.feeding import Feeder
 from trace_cli.finding import Filter
 from trace_cli.frames import frame
@@ -97,7 +96,7 @@ def command(
             results.text(text)
         for number in numbers:
             results.event(index.event(number), src=True)
-    if feeder.problem:
-        raise TraceError(feeder.problem)
+    if feeder.failure:
+        raise feeder.failure
     left = state.ended == "quit" and keys is None and streams.is_terminal(1)
     return trace.status(numbers or left or (keys is not None and len(index)))
