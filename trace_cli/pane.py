@@ -14,21 +14,19 @@ KEPT = 16  # panes whose rows stay in memory
 ENOUGH = 50_000  # rows of a pane; behind them nobody scrolls
 
 HELP_TEXT = """\
- n p ↓ ↑     next, previous event          { }       turn before, next turn
- e E         next, previous error          x         first error that nothing recovered
- o           from a call to its result, and back
- u           what led here: the response that asked, the request that it answered
- [ ]         back and forward again, after jumps
- :N jN       event N                       :+90s     that long into the run
- :03:17:04   that time of day              g G       first, last event
- / n N       search, next, previous hit    f         filter: a type (tool.*), an expression,
- Esc         leave search, filter, view              or options: --error --tool search
- m '         mark, next mark               z         unfold long texts, fold them
- Space b     scroll (PgDn PgUp)            F         follow a file that grows
- c           the conversation here         d         what is new in it since the last request
- i           the raw JSON                  y         note FILE:LINE, printed at the end
- Enter       end, and print this event     W         end, and print the marked ones
- q           end, and print nothing        ?         this help
+n p ↓ ↑   next, previous event        { }      turn before, next turn
+e E       next, previous error        x        first error without recovery
+o         call to result, and back    u        what led here
+[ ]       back, forward after jumps   g G      first, last event
+:7 j7     event 7                     :+90s    90 s into the run
+:-5s      5 s before this event       :03:17   that time of day
+/         search; n N next, previous  f        filter; Esc ends either
+m '       mark, next mark             y        note FILE:LINE for the end
+Space b   scroll down, up             z        unfold long texts, fold
+c         the conversation here       d        what is new in it
+i         raw JSON                    F        follow a file that grows
+Enter     end, print this event       W        end, print the marked ones
+q         end, print nothing          ?        these keys
 """
 
 

@@ -1,12 +1,28 @@
 """Step through a trace on the screen: events, calls, errors and what led to them.
 
-Standing on an event, n and p go to the next and the one before, e to the next error, x to the first that nothing
-recovered, o to the other half of a call, u to what led here; c shows the conversation at this moment, d what is
-new in it, i the raw JSON. ? shows all keys. Enter ends and prints the current event, W the marked ones, with
-{"_src"}, for the next command of a pipe; q ends without printing, with status 1 where output is no terminal.
+Enter prints the current event, W the marked ones, with {"_src"}, for the next command of a pipe; q prints nothing,
+and ends with status 1 where output is no terminal. The keys:
 
-FILE may be -, or left out: then events are read from standard input, keys and screen are those of the terminal. A
-selection is the filter to begin with. --keys presses keys without a terminal and prints what would show.
+  n p ↓ ↑   next, previous event        { }      turn before, next turn
+  e E       next, previous error        x        first error without recovery
+  o         call to result, and back    u        what led here
+  [ ]       back, forward after jumps   g G      first, last event
+  :7 j7     event 7                     :+90s    90 s into the run
+  :-5s      5 s before this event       :03:17   that time of day
+  /         search; n N next, previous  f        filter; Esc ends either
+  m '       mark, next mark             y        note FILE:LINE for the end
+  Space b   scroll down, up             z        unfold long texts, fold
+  c         the conversation here       d        what is new in it
+  i         raw JSON                    F        follow a file that grows
+  Enter     end, print this event       W        end, print the marked ones
+  q         end, print nothing          ?        these keys
+
+A filter is a type (tool.*), options as of `trace filter` (--error --tool search) or an expression; options on the
+command line are the filter to begin with. A search is a regular expression over whole lines, as --grep; without
+capitals it matches both cases.
+
+No FILE, or -, is standard input, live too; keys and screen are those of the terminal. --keys presses keys without
+a terminal, and prints what the screen would show after each word of them.
 
 Examples:
 
@@ -51,7 +67,13 @@ def chosen(state: State) -> list[int]:
 @params.files
 @params.at
 @click.option("--keys", metavar="KEYS", help="Press these keys, with no terminal: a frame for each word of them.")
-@click.option("--size", type=params.Parsed("size", size), default="100x30", help="For --keys. [default: 100x30]")
+@click.option(
+    "--size",
+    type=params.Parsed("size", size),
+    default="100x30",
+    metavar="COLUMNSxLINES",
+    help="For --keys. [default: 100x30]",
+)
 @click.option("--frames", type=click.Choice(["text", "ansi"]), default="text", help="For --keys. [default: text]")
 @params.selecting
 @params.viewing
