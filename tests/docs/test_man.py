@@ -31,7 +31,11 @@ _ROFF = {r"\(aq": "'", r"\(ga": "`", r"\(dq": '"', r"\(ti": "~", r"\(ha": "^", r
 def blocks(page: Path) -> list[str]:
     """What stands between .EX and .EE, as it is to be typed."""
     shown = re.findall(r"^\.EX\n(.*?)^\.EE$", page.read_text(), re.MULTILINE | re.DOTALL)
-    return [re.sub(r"\\(?:\(..|.)", lambda found: _ROFF[found[0]], block) for block in shown]
+    return [re.sub(r"\\(?:\[u(?P<code>\w+)\]|\(..|.)", _plain, block) for block in shown]
+
+
+def _plain(found: re.Match[str]) -> str:
+    return chr(int(found["code"], 16)) if found["code"] else _ROFF[found[0]]
 
 
 def examples(page: Path) -> list[str]:
