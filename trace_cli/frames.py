@@ -6,7 +6,7 @@ from trace_cli import links
 from trace_cli.card import color_of
 from trace_cli.errors import TraceError
 from trace_cli.index import Index
-from trace_cli.layout import Row, fitted
+from trace_cli.layout import Row, cut, fitted
 from trace_cli.state import SMALLEST, State, list_size, pane_of, pane_size, side_by_side
 from trace_cli.text import visible
 
@@ -73,7 +73,7 @@ def _header(state: State) -> Row:
         parts.append(f"{len(state.marks)} marked")
     errors = len(index.error_numbers)
     return (
-        (f" {visible(name)} ", "bold reverse"),
+        (f" {cut(visible(name), state.size[0] // 3)} ", "bold reverse"),
         ("  " + " · ".join(parts) + "  ", ""),
         (f"✗ {errors:,} error{'s'[: errors != 1]}", "bold red") if errors else ("no errors", "dim"),
         ("  following" if state.following else "", "green"),

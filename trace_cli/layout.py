@@ -76,6 +76,11 @@ def fitted(row: Row, width: int) -> Row:
     return tuple(shown)
 
 
+def cut(text: str, width: int) -> str:
+    """A text of at most so many cells, with an ellipsis where it was longer."""
+    return text if cell_len(text) <= width else plain(fitted(((text, ""),), max(width, 1)))
+
+
 def plain(row: Iterable[Span]) -> str:
     """The text of a row, without what is blank behind it."""
     return "".join(text for text, _ in row).rstrip()

@@ -1,10 +1,12 @@
 """The stepping session on a terminal, or without one: keys in, frames out."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from trace_cli import layout, seeking, stepping
+from trace_cli.errors import TraceError
 from trace_cli.feeding import Feeder
 from trace_cli.frames import frame
 from trace_cli.keyboard import parse
@@ -23,6 +25,8 @@ def on_terminal(state: State, feeder: Feeder, color: bool) -> State:
 
     Raises TraceError where there is no terminal, KeyboardInterrupt on Ctrl-C.
     """
+    if os.environ.get("TERM", "dumb") == "dumb":
+        raise TraceError(*NO_TERMINAL)
     terminal = Terminal(*NO_TERMINAL)
     feeder.start()
     if not len(state.index):

@@ -1,0 +1,335 @@
+"""`trace step` on a real terminal: what a person types and sees, in pipes, with signals; and without one."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from processes import copy_samples, shell
+from typing_at import ALTERNATE, Typing
+
+HOSTILE = "\x1b[2J\x1b[31mred \x1b]0;title\x07\x9b5;5H \u202egnp \u200b[bold]x[/] 日本語 e\u0301\u0302 كتاب \ud83d"
+HOSTILE += "\r\n\ttab"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return copy_samples(tmp_path)
+
+
+def ended(terminal: Typing) -> int:
+    """Waits for the end; the status. The terminal is as it was before."""
+    status = terminal.wait()
+    assert not terminal.screen.cursor.hidden
+    assert ALTERNATE not in terminal.screen.mode
+    return status
+
+
+def test_arrows_and_letters_step_through_the_events(folder: Path) -> None:
+    with Typing("trace step failed.jsonl; echo ended $?", folder, 120, 30) as terminal:
+        terminal.until(">  0 run.started")
+        terminal.type("Down")
+        terminal.until(">  1 model.request")
+        terminal.type("n", "n", "Up")
+        terminal.until(">  2 model.response")
+        terminal.type("e")
+        terminal.until("✗ ValueError: no rows [/] in q1")
+        terminal.type("/", "q", "1", ".", "m", "d", "Enter")
+        terminal.until("went round the end")
+        terminal.until(">  6 model.response")
+        terminal.type("q")
+        assert ended(terminal) == 0
+        assert terminal.shown == "ended 0"
+
+
+def test_a_resized_screen_is_drawn_anew(folder: Path) -> None:
+    with Typing("trace step failed.jsonl", folder, 120, 30) as terminal:
+        terminal.until(" │ ")
+        terminal.resize(80, 24)
+        terminal.until("─── card ──")
+        assert " │ " not in terminal.shown
+        terminal.resize(130, 20)
+        terminal.until(" │ ")
+        assert "─── card ──" not in terminal.shown
+        assert len(terminal.rows[19].split()) > 5
+        terminal.type("q")
+        assert ended(terminal) == 0
+
+
+def test_events_may_come_through_a_pipe(folder: Path) -> None:
+    with Typing("cat failed.jsonl | trace step | trace count", folder, 120, 30) as terminal:
+        terminal.until(">  0 run.started")
+        terminal.type("e")
+        terminal.until("> ✗8 tool.result")
+        terminal.type("Enter")
+        assert ended(terminal) == 0
+        assert terminal.shown == "1"
+
+
+def test_what_comes_through_a_pipe_is_shown_as_it_comes(folder: Path) -> None:
+    lines = (folder / "failed.jsonl").read_bytes().splitlines(keepends=True)
+    os.mkfifo(folder / "live")
+    with (
+        Typing("cat live | trace step >out.jsonl", folder, 120, 30) as terminal,
+        open(folder / "live", "wb", buffering=0) as live,
+    ):
+        live.write(lines[0])
+        terminal.until("0 of 1+")
+        live.write(lines[1] + lines[2][:50])
+        terminal.until("0 of 2+")
+        live.write(lines[2][50:] + b"".join(lines[3:]))
+        live.close()
+        terminal.until("0 of 10 ")
+        terminal.type("G", "m", "g", "m", "W")
+        assert ended(terminal) == 0
+    printed = [json.loads(line) for line in (folder / "out.jsonl").read_bytes().splitlines()]
+    assert [event["seq"] for event in printed] == [0, 9]
+    assert [event["_src"]["line"] for event in printed] == [1, 10]
+
+
+def test_a_growing_file_is_followed_across_rotation(folder: Path) -> None:
+    lines = (folder / "failed.jsonl").read_bytes().splitlines(keepends=True)
+    run = folder / "run.jsonl"
+    run.write_bytes(b"".join(lines[:3]))
+    with Typing("trace step run.jsonl", folder, 120, 30) as terminal:
+        terminal.until("0 of 3 ")
+        terminal.type("F")
+        terminal.until("2 of 3")
+        with open(run, "ab", buffering=0) as file:
+            file.write(lines[3] + lines[4][:40])
+            terminal.until("3 of 4+")
+            file.write(lines[4][40:])
+            terminal.until("4 of 5+")
+        run.rename(folder / "run.1.jsonl")
+        run.write_bytes(b"".join(lines[5:9]))
+        terminal.until("8 of 9+")
+        terminal.until("✗ 1 error")
+        terminal.type("p", "F")
+        terminal.until("no longer following")
+        terminal.type("y")
+        terminal.until("run.jsonl:3")
+        terminal.type("q")
+        assert ended(terminal) == 0
+        assert terminal.shown == "run.jsonl:3"
+
+
+def test_a_pipe_cannot_be_followed_but_is_read_on(folder: Path) -> None:
+    with Typing("cat failed.jsonl | trace step", folder, 120, 30) as terminal:
+        terminal.until("0 of 10 ")
+        terminal.type("F")
+        terminal.until("only one plain file can be followed")
+        terminal.type("q")
+        assert ended(terminal) == 0
+
+
+def test_the_event_goes_on_through_the_pipe(folder: Path) -> None:
+    with Typing("trace step failed.jsonl | trace before -n 2 -o jsonl >out.jsonl", folder, 120, 30) as terminal:
+        terminal.until(">  0 run.started")
+        terminal.type("x")
+        terminal.until("> ✗8 tool.result")
+        terminal.type("Enter")
+        assert ended(terminal) == 0
+    assert [json.loads(line)["seq"] for line in (folder / "out.jsonl").read_bytes().splitlines()] == [6, 7]
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("trace step failed.jsonl", 0), ("trace step failed.jsonl | cat; exit ${PIPESTATUS[0]}", 1)],
+)
+def test_a_pipe_knows_that_nothing_was_chosen(folder: Path, line: str, status: int) -> None:
+    with Typing(line, folder, 120, 30) as terminal:
+        terminal.until(">  0 run.started")
+        terminal.type("q")
+        assert ended(terminal) == status
+        assert terminal.shown == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT])
+def test_a_signal_ends_it_and_the_terminal_is_as_before(folder: Path, number: signal.Signals) -> None:
+    with Typing(
+        "ulimit -c 0; trap : HUP TERM INT QUIT; trace step failed.jsonl; echo ended $?", folder, 120, 30
+    ) as terminal:
+        before = terminal.modes()
+        terminal.until(">  0 run.started")
+        terminal.signal(number)
+        terminal.until("ended 1")
+        assert terminal.modes() == before
+        assert terminal.shown.splitlines()[-1] == f"ended {130 if number == signal.SIGINT else 128 + number}"
+        ended(terminal)
+
+
+def test_it_can_be_stopped_and_goes_on(folder: Path) -> None:
+    with Typing("trace step failed.jsonl", folder, 120, 30, job_control=True) as terminal:
+        terminal.until(">  0 run.started")
+        terminal.type("n")
+        terminal.until(">  1 model.request")
+        terminal.type(b"\x1a")
+        terminal.prompt()
+        assert "model.request" not in terminal.shown
+        terminal.type("fg\r")
+        terminal.until(">  1 model.request")
+        terminal.type("n")
+        terminal.until(">  2 model.response")
+        terminal.type("q")
+        terminal.prompt()
+        assert not terminal.screen.cursor.hidden
+
+
+def test_a_closed_window_ends_it(folder: Path) -> None:
+    with Typing("trap '' HUP; trace step failed.jsonl; echo $? >status", folder, 120, 30) as terminal:
+        terminal.until(">  0 run.started")
+        terminal.hang_up()
+        terminal.process.wait(30)
+    assert (folder / "status").read_text() in ("0\n", "1\n")
+
+
+@pytest.mark.parametrize("line", ["setsid -w trace step failed.jsonl", "TERM=dumb trace step failed.jsonl"])
+def test_without_a_terminal_it_says_what_to_do(folder: Path, line: str) -> None:
+    done = shell(line, folder)
+    assert (done.out, done.status) == (b"", 2)
+    assert done.err == (
+        "trace: no terminal to step on\n"
+        "  trace show --at 7 FILE shows one event; --keys presses keys without a terminal\n"
+    )
+
+
+def test_on_a_dumb_terminal_too(folder: Path) -> None:
+    with Typing("TERM=dumb trace step failed.jsonl", folder, 120, 30) as terminal:
+        assert ended(terminal) == 2
+        assert terminal.rows[0] == "trace: no terminal to step on"
+
+
+def test_what_is_wrong_with_the_lines_is_told_at_the_end(folder: Path) -> None:
+    with Typing("trace step damaged.jsonl 2>said", folder, 120, 30) as terminal:
+        terminal.until(" of 7 ")
+        assert "skipped" not in terminal.shown
+        terminal.type("q")
+        assert ended(terminal) == 0
+    assert "damaged.jsonl:2: cut off after 60 bytes; skipped\n" in (folder / "said").read_text()
+
+
+def test_nothing_to_step_through_opens_no_screen(folder: Path) -> None:
+    (folder / "empty.jsonl").touch()
+    for file, said, status in (
+        ("empty.jsonl", "trace: empty.jsonl: empty", 1),
+        ("missing.jsonl", "trace: missing.jsonl: No such file or directory", 2),
+        (".", "trace: .: is a directory; name its files: ./*.jsonl", 2),
+    ):
+        with Typing(f"trace step {file}", folder, 120, 30) as terminal:
+            assert ended(terminal) == status
+            assert terminal.shown == said
+            assert b"\x1b" not in terminal.raw
+
+
+def test_one_event_is_a_trace(folder: Path) -> None:
+    (folder / "one.jsonl").write_bytes((folder / "failed.jsonl").read_bytes().splitlines(keepends=True)[0])
+    with Typing("trace step one.jsonl", folder, 120, 30) as terminal:
+        terminal.until("0 of 1 ")
+        terminal.type("n")
+        terminal.until("this is the last event")
+        terminal.type("q")
+        assert ended(terminal) == 0
+
+
+def test_a_torn_last_line_is_told(folder: Path) -> None:
+    (folder / "torn.jsonl").write_bytes((folder / "failed.jsonl").read_bytes()[:-30])
+    with Typing("trace step torn.jsonl", folder, 120, 30) as terminal:
+        terminal.until("0 of 9 ")
+        terminal.type("q")
+        assert ended(terminal) == 0
+        assert "torn last line" in terminal.shown
+
+
+def test_many_events_open_and_answer(folder: Path) -> None:
+    event = '{"v":1,"type":"note","timestamp":"2026-05-24T03:17:00Z","run_id":"r","seq":%d,"payload":{"n":%d}}\n'
+    with open(folder / "many.jsonl", "w") as many:
+        many.writelines(event % (number, number) for number in range(100_000))
+    with Typing("trace step many.jsonl", folder, 120, 30) as terminal:
+        terminal.until("0 of 100,000 ")
+        terminal.type("G")
+        terminal.until(">  99999 note")
+        terminal.type(":", "77777", "Enter")
+        terminal.until(">  77777 note")
+        terminal.type("/", 'n":88888,', "Enter")
+        terminal.until("nothing has")
+        terminal.type("/", "88888", "Enter")
+        terminal.until(">  88888 note")
+        terminal.type("q")
+        assert ended(terminal) == 0
+
+
+def test_hostile_payloads_leave_the_screen_intact(folder: Path) -> None:
+    events = [
+        {"v": 1, "type": "run.started", "timestamp": "2026-05-24T03:17:00Z", "run_id": "r", "seq": 0},
+        {"type": HOSTILE, "run_id": HOSTILE, "tool": HOSTILE, "level": "error", "msg": HOSTILE},
+        {"type": "tool.called", "run_id": "r", "payload": {"tool_name": HOSTILE, "args": {HOSTILE: HOSTILE}}},
+        {"type": "tool.result", "run_id": "r", "payload": {"tool_name": "t", "result": HOSTILE * 20_000}},
+        {"type": "model.request", "payload": {"body": {"system": HOSTILE, "messages": [{"content": HOSTILE}]}}},
+        {"type": "note", "payload": {"wide": "日" * 5_000, "marks": "e\u0301" * 5_000, "rtl": "ك" * 5_000}},
+    ]
+    events[0]["payload"] = {"name": HOSTILE}
+    (folder / "hostile\x1b[31m.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    with Typing("trace step hostile?*.jsonl", folder, 120, 30) as terminal:
+        for number in range(len(events)):
+            for view in ("", "c", "d", "i", "z"):
+                terminal.type(view, ":", f"{number}", "Enter")
+                terminal.until(f" {number} of 6 ")
+                terminal.until_true(lambda: is_intact(terminal))
+                if view:
+                    terminal.type(view)
+        terminal.type("/", HOSTILE.partition("\r")[0].encode("utf-8", "replace"), "Enter")
+        terminal.until("nothing has")
+        terminal.until_true(lambda: is_intact(terminal))
+        terminal.type("q")
+        assert ended(terminal) == 0
+    assert terminal.screen.title == ""
+
+
+def is_intact(terminal: Typing) -> bool:
+    """Header, list, separator and foot stand where they belong; nothing was obeyed."""
+    rows = terminal.screen.buffer
+    straight = all(rows[row][49].data == "│" for row in range(1, 29))
+    framed = " of 6 " in terminal.rows[0] and terminal.rows[29] and rows[29][49].data != "│"
+    return straight and bool(framed) and not set(terminal.shown) & set("\x9b\u202e\u200b\x07")
+
+
+def test_it_begins_where_it_is_told(folder: Path) -> None:
+    for options, shown in (
+        ("--at unrecovered recovered.jsonl", "unrecovered"),
+        ("--at 4 failed.jsonl", ">  4 tool.result"),
+        ("--at call:toolu_2 failed.jsonl", ">  7 tool.called"),
+        ("--at :3 failed.jsonl", ">  2 model.response"),
+        ("-t 'tool.*' failed.jsonl", ">  3 tool.called"),
+        ("--error failed.jsonl", "> ✗8 tool.result"),
+    ):
+        with Typing(f"trace step {options}", folder, 120, 30) as terminal:
+            terminal.until(shown if shown != "unrecovered" else "never recovered")
+            terminal.type("q")
+            assert ended(terminal) == 0
+
+
+def test_anchors_on_standard_input_say_where_it_begins(folder: Path) -> None:
+    line = "trace first-error failed.jsonl | trace step --at - failed.jsonl"
+    with Typing(line, folder, 120, 30) as terminal:
+        terminal.until("> ✗8 tool.result")
+        terminal.type("q")
+        assert ended(terminal) == 0
+
+
+def test_an_anchor_that_is_nowhere_is_told(folder: Path) -> None:
+    for options, status in (("--at first-error fine.jsonl", 1), ("--at 99 fine.jsonl", 2)):
+        done = shell(f"trace step --keys q {options}", folder)
+        assert (done.out, done.status) == (b"", status)
+        assert "no event is at" in done.err
+
+
+def test_colours_are_those_of_the_terminal_not_of_the_pipe(folder: Path) -> None:
+    for env, colored in (({}, True), ({"NO_COLOR": "1"}, False)):
+        with Typing("trace step failed.jsonl | cat", folder, 120, 30, env=env) as terminal:
+            terminal.type("G")
+            terminal.until("> ✗9 run.ended")
+            colors = {char.fg for row in terminal.screen.buffer.values() for char in row.values()}
+            assert ("red" in colors) == colored
+            terminal.type("q")
+            ended(terminal)
