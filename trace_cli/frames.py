@@ -11,11 +11,12 @@ from trace_cli.state import SMALLEST, State, list_size, pane_of, pane_size, side
 from trace_cli.text import visible
 
 LARGE = 400_000  # bytes of an event that is not parsed for its row in the list
-KEYS = (
-    "n p step  e E error  x unrecovered  o other half  u cause  / search  f filter  c conversation  ? help  q quit"
+KEYS = (  # what the foot says, on a wide screen and on narrow ones
+    "n p step  e E error  x unrecovered  o other half  u cause  / search  f filter  c d conversation  ? help  q",
+    "n p step  e error  o half  u cause  c conversation  ? help  q quit",
+    "n p step  e error  o half  u cause  ? help  q quit",
 )
 MORE = "… more: Space"
-KEYS_SHORT = "n p step  e error  o half  u cause  c conversation  ? help  q quit"
 
 
 def frame(state: State) -> list[Row]:
@@ -56,11 +57,13 @@ def _header(state: State) -> Row:
     name = run.name or run.run_id or ("stdin" if file == "-" else file)
     since = index.since_start(position)
     reading = "" if index.complete else "+"
-    parts = [f"{position} of {len(index):,}{reading}"]
+    parts = []
+    errors = len(index.error_numbers)
     if state.filter is not None:
         chosen = state.filter
         place = f"{chosen.position(position) + 1} of " if chosen.holds(position) else ""
-        parts.append(f"{place}{len(chosen.numbers):,} with {visible(chosen.text)}")
+        what = f"with {cut(visible(chosen.text), state.size[0] // 4)}" if chosen.text else "selected"
+        parts.append(f"{place}{len(chosen.numbers):,} {what}")
     if since is not None:
         parts.append(f"{since:+.3f} s")
     if run.tokens.output:
@@ -71,12 +74,12 @@ def _header(state: State) -> Row:
         parts.append(f"{len(index.runs):,} runs")
     if state.marks:
         parts.append(f"{len(state.marks)} marked")
-    errors = len(index.error_numbers)
     return (
         (f" {cut(visible(name), state.size[0] // 3)} ", "bold reverse"),
-        ("  " + " · ".join(parts) + "  ", ""),
-        (f"✗ {errors:,} error{'s'[: errors != 1]}", "bold red") if errors else ("no errors", "dim"),
+        (f"  {position} of {len(index):,}{reading}  ", "bold"),
+        (f"✗ {errors:,} error{'s'[: errors != 1]}" if errors else "no errors", "bold red" if errors else "dim"),
         ("  following" if state.following else "", "green"),
+        ("  " + " · ".join(parts), ""),
     )
 
 
@@ -92,7 +95,7 @@ def _foot(state: State) -> Row:
             (visible(state.search.text), "bold"),
             ("  n next  N previous  Esc ends it", "dim"),
         )
-    return ((KEYS if state.size[0] >= len(KEYS) else KEYS_SHORT, "dim"),)
+    return ((next((keys for keys in KEYS if len(keys) <= state.size[0]), KEYS[-1]), "dim"),)
 
 
 def _list(state: State, width: int, height: int) -> list[Row]:

@@ -1,5 +1,6 @@
 """The pane beside the list: the card of an event, its conversation, what is new in it, its raw JSON, or help."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ CARD, CONVERSATION, DELTA, RAW, HELP = "card", "conversation", "delta", "raw", "
 KEPT = 16  # panes whose rows stay in memory
 ENOUGH = 50_000  # rows of a pane; behind them nobody scrolls
 
+HELP_COLUMN = 38  # where the second column begins
 HELP_TEXT = """\
 n p ↓ ↑   next, previous event        { }      turn before, next turn
 e E       next, previous error        x        first error without recovery
@@ -70,10 +72,19 @@ class Pane:
 def pane(index: Index, number: int, view: str, full: bool, width: int) -> Pane:
     """The pane of an event at a width; kept for as long as nothing more is known of the event."""
     if view == HELP:
-        return Pane(_wrapped((said(each) for each in HELP_TEXT.splitlines()), width))
+        return Pane(_wrapped((said(each) for each in _help(width)), width))
     partner = links.partner(index, number)
     known = (index.complete, number in index.errors, partner is not None and partner in index.errors)
     return _pane(index, number, partner, view, full, width, known)
+
+
+def _help(width: int) -> list[str]:
+    """The keys, in two columns or in one."""
+    rows = HELP_TEXT.splitlines()
+    if width >= max(map(len, rows)):
+        return rows
+    halves = [row[:HELP_COLUMN] for row in rows] + [row[HELP_COLUMN:] for row in rows]
+    return ["{:<10}{}".format(*re.split("  +", half.strip(), maxsplit=1)) for half in halves]
 
 
 @lru_cache(maxsize=KEPT)

@@ -306,7 +306,7 @@ def test_x_goes_from_run_to_run() -> None:
 
 def test_what_is_already_counted_shows_in_the_header() -> None:
     head = shown(pressed(started("failed", "killed"), "x m")).splitlines()[0]
-    assert head == " report   8 of 18 · +8.000 s · 1,824→88 tokens · 2 runs · 1 marked  ✗ 3 errors"
+    assert head == " report   8 of 18  ✗ 3 errors  +8.000 s · 1,824→88 tokens · 2 runs · 1 marked"
 
 
 def test_a_trace_without_events_takes_keys_too() -> None:
