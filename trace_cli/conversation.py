@@ -47,7 +47,7 @@ def at(earlier: Iterable[Event]) -> Context | None:
     answer = next((each for each in reversed(since) if _answers(each, request)), None)
     added: list[Mapping[str, Any]] = []
     if answer is not None:
-        added = _sendable(answer)
+        added = sendable(answer)
         added += _results(added, since, "choices" in body_of(answer))
     usage = body_of(answer).get("usage") if answer is not None else None
     return Context(
@@ -67,6 +67,13 @@ def body_of(event: Event) -> Mapping[str, Any]:
     """The body of a request or response; empty where it is none that can be read."""
     body = event.payload.get("body")
     return body if isinstance(body, Mapping) else {}
+
+
+def sendable(answer: Event) -> list[Mapping[str, Any]]:
+    """The messages of a response as the next request brings them: of Anthropic's, which is one, what it says."""
+    body = body_of(answer)
+    said = {"role": body.get("role", "assistant"), "content": body.get("content")}
+    return [said if each is body else each for each in message.answers(body)]
 
 
 def asked_by(earlier: Iterable[Event]) -> Event | None:
@@ -103,7 +110,7 @@ def _asking(anchor: Event, walk: Iterator[Event], passed: list[Event]) -> Event 
     return alike or by_name
 
 
-# As the tap names a call that the agent gave no id (`new_id` in tap/event.py): no model asked for one of that name.
+# As the tap names a call that the agent gave no id (`new_id` in tap/event.py): no model asked for it.
 _OF_THE_TAP = re.compile("call_[0-9a-f]{24}").fullmatch
 
 
@@ -156,13 +163,6 @@ def _answers(event: Event, request: Event) -> bool:
         and event.call_id == request.call_id
         and not message.error_body(body_of(event))
     )
-
-
-def _sendable(answer: Event) -> list[Mapping[str, Any]]:
-    """The messages of a response as the next request brings them: of Anthropic's, which is one, what it says."""
-    body = body_of(answer)
-    said = {"role": body.get("role", "assistant"), "content": body.get("content")}
-    return [said if each is body else each for each in message.answers(body)]
 
 
 def _results(answers: Iterable[Mapping[str, Any]], since: list[Event], chat: bool) -> Iterator[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""What bodies say: the parts of a request, tokens, costs, calls; and nothing where they are not of a known shape."""
+"""What bodies say: the parts of a request, tokens, costs, calls; and nothing where their shape is not known."""
 
 from typing import Any
 
