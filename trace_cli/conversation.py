@@ -1,7 +1,7 @@
 """The conversation as the model saw it at a moment. Everything walks back from there, no further than it must."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -19,7 +19,8 @@ class Context:
     """What the model had been sent with `request`; if `inferred`, with what was known since, as it would be sent.
 
     `messages` are in the shape of the API. `usage` is the vendor's, of the last response known. `missing` says
-    what could not be known. `answer` is the response to the request, where it was known.
+    what could not be known. `answer` is the response to the request, where it was known. `kept` are all messages
+    of the request before, where the API kept them: they came in its stead.
     """
 
     request: Event
@@ -31,6 +32,7 @@ class Context:
     inferred: bool
     answer: Event | None = None
     missing: str | None = None
+    kept: Sequence[Mapping[str, Any]] = ()
 
 
 def at(earlier: Iterable[Event]) -> Context | None:
@@ -43,7 +45,7 @@ def at(earlier: Iterable[Event]) -> Context | None:
     if not since:
         return None
     request = since.pop()
-    sent, missing = _sent(request, before)
+    sent, missing, continued = _sent(request, before)
     answer = next((each for each in reversed(since) if _answers(each, request)), None)
     added: list[Mapping[str, Any]] = []
     if answer is not None:
@@ -60,6 +62,7 @@ def at(earlier: Iterable[Event]) -> Context | None:
         bool(added) or len(sent.messages) > len(message.parts(body_of(request)).messages),
         answer,
         missing,
+        continued,
     )
 
 
@@ -84,6 +87,18 @@ def asked_by(earlier: Iterable[Event]) -> Event | None:
     walk = iter(earlier)
     anchor = next(walk, None)
     return None if anchor is None else _asking(anchor, walk, [])
+
+
+def kept(response_id: str, walk: Iterator[Event]) -> tuple[Event, Event] | None:
+    """The request and its response, whose id is given, among events newest first; None: not both are there."""
+    answer: Event | None = None
+    for event in walk:
+        if answer is None:
+            if event.type == "model.response" and body_of(event).get("id") == response_id:
+                answer = event
+        elif event.type == "model.request" and event.call_id == answer.call_id:
+            return event, answer
+    return None
 
 
 def _asking(anchor: Event, walk: Iterator[Event], passed: list[Event]) -> Event | None:
@@ -200,44 +215,35 @@ def _as_text(result: Event) -> str:
     return result.result if isinstance(result.result, str) else line.dump(result.result).decode()
 
 
-def _sent(request: Event, walk: Iterator[Event]) -> tuple[message.Parts, str | None]:
-    """What a request carries, with the conversation before it that the API kept; and what is missing of it."""
+def _sent(request: Event, walk: Iterator[Event]) -> tuple[message.Parts, str | None, Sequence[Mapping[str, Any]]]:
+    """What a request carries, with the conversation before it that the API kept; what is missing of it; `kept`."""
     body = body_of(request)
     if not body:
-        return message.parts(body), _unreadable(request)
-    kept = [message.messages(body)]
+        return message.parts(body), _unreadable(request), ()
+    turns = [
+        message.messages(body)
+    ]  # newest first: a request's, the answer's before it, the request's before that
     missing: str | None = None
     wanted = body.get("previous_response_id")
     while isinstance(wanted, str) and missing is None:
-        found = _kept(wanted, walk) if len(kept) < 2 * CHAIN else None
+        found = kept(wanted, walk) if len(turns) < 2 * CHAIN else None
         if found is None:
             missing = f"the conversation before {wanted} is kept by the API, and not in this trace"
             break
         asked, answer = found
         before = body_of(asked)
         missing = None if before else f"of the conversation before {wanted}, {_unreadable(asked)}"
-        kept += [list(message.answers(body_of(answer))), message.messages(before)]
+        turns += [list(message.answers(body_of(answer))), message.messages(before)]
         wanted = before.get("previous_response_id")
     if body.get("conversation") is not None and "input" in body:
         missing = "the conversation before this request is kept by the API"
-    return message.parts({**body, "messages": [each for part in reversed(kept) for each in part]}), missing
+    every = [each for part in reversed(turns) for each in part]
+    return message.parts({**body, "messages": every}), missing, every[: sum(map(len, turns[2:]))]
 
 
 def _unreadable(request: Event) -> str:
     large = request.payload.get("truncated") is True
     return "the body of the request is " + ("too large to be recorded" if large else "no JSON object")
-
-
-def _kept(response_id: str, walk: Iterator[Event]) -> tuple[Event, Event] | None:
-    """The request and the response with an id, further back."""
-    answer: Event | None = None
-    for event in walk:
-        if answer is None:
-            if event.type == "model.response" and body_of(event).get("id") == response_id:
-                answer = event
-        elif event.type == "model.request" and event.call_id == answer.call_id:
-            return event, answer
-    return None
 
 
 def spent(responses: Iterable[Event]) -> dict[str, int]:

@@ -19,11 +19,17 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
     """The request before in the same conversation; None for its first, or when it lies too far back.
 
     `earlier` are the events of the run before the request, newest first; reading ends where the answer is plain.
-    It shares the most messages, from the first on, and its answer comes next; else it has the same system prompt
-    and tools and shares later messages (the first were dropped), or the text of an answer is what the conversation
-    begins anew with (it was compacted).
+    It is the one that was answered with the `previous_response_id`. Without one it shares the most messages, from
+    the first on, and its answer comes next; else it has the same system prompt and tools and shares later messages
+    (the first were dropped), or it begins anew with the text of an answer (it was compacted).
     """
+    continued = body_of(request).get("previous_response_id")
+    if isinstance(continued, str):
+        kept = conversation.kept(continued, iter(earlier))
+        return None if kept is None else kept[0]
     mine = message.parts(body_of(request))
+    if not mine.messages:
+        return None
     keys = [key(each) for each in mine.messages]
     frame = _frame(mine)
     starts = not any(map(_is_of_the_model, mine.messages))
@@ -40,6 +46,8 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
         if not left:
             break
         theirs = message.parts(body_of(event))
+        if not theirs.messages:
+            continue
         their_keys = [key(each) for each in theirs.messages]
         same = _frame(theirs) == frame
         if not same and their_keys[:1] != keys[:1]:
@@ -105,7 +113,8 @@ def changes(context: Context, before: Event | None) -> list[dict[str, Any]]:
     Paths are JSON pointers (RFC 6901): `/system`, `/tools/N`, `/settings/NAME`, `/messages/N`; where something was
     removed, N counts in the request before.
     """
-    was = message.parts(body_of(before)) if before is not None else Parts(None, [], [], {})
+    body = body_of(before) if before is not None else {}
+    was = message.parts({**body, "messages": context.kept} if context.kept else body)
     found = list(_one("/system", was.system, context.system, "content"))
     found += _tools(was.tools, context.tools)
     for name in dict.fromkeys((*was.settings, *context.settings)):

@@ -22,7 +22,7 @@ from traces import (
     use,
 )
 
-from trace_cli import conversation, conversation_card, delta, line
+from trace_cli import conversation, conversation_card, delta, line, message
 from trace_cli.event import Event
 
 HELLO = said("user", "Write the report.")
@@ -165,6 +165,32 @@ def test_what_was_thought_before_a_call_tells_parallel_conversations_apart() -> 
         assert call_before(*told, request("next", {"input": [HELLO, *items(name), output]})) == f"{name}1"
 
 
+def kept(call: str, id: str, sent: Any, previous: str | None = None) -> list[Told]:
+    """A turn of OpenAI's responses API, whose conversation is in the API."""
+    body = {"input": sent, "previous_response_id": previous}
+    item = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": f"{id} is said"}]}
+    return [request(call, body), response(call, {"id": id, "output": [item]})]
+
+
+def test_what_the_api_kept_is_not_new() -> None:
+    told = [
+        *kept("c1", "resp_1", [said("developer", "Be brief."), HELLO]),
+        *kept("other", "resp_x", [said("developer", "Be brief."), HELLO]),
+        *kept("c2", "resp_2", "two", "resp_1"),
+        *kept("c3", "resp_3", "three", "resp_2"),
+    ]
+    events = traced(*told)
+    for last, expected, new in ((4, 0, ["resp_1 is said", "two"]), (6, 4, ["resp_2 is said", "three"])):
+        context = conversation.at(Walk(events, last))
+        was = delta.previous(events[last], Walk(events, last - 1))
+        assert context is not None
+        assert was is not None
+        assert was.index == expected
+        added = [each for each in delta.changes(context, was) if "previous_response_id" not in each["path"]]
+        assert [message.text_of(each["b"]["content"]) for each in added] == new
+    assert call_before(*told[2:], request("c4", {"input": "four", "previous_response_id": "resp_1"})) is None
+
+
 def test_a_conversation_cut_back_to_an_earlier_turn_follows_the_one_that_went_on() -> None:
     third = asking(HELLO, CALL, BACK, said("assistant", "I am done."), said("user", "No."))
     told = [*ANSWERED, request("c2", SECOND), response("c2", answering("I am done.")), request("c3", third)]
@@ -211,6 +237,20 @@ def test_marks_for_caching_hide_no_request() -> None:
         request("c2", {"system": marked("Be brief."), "messages": [said("user", f"Continue. {SUMMARY}")]}),
     ]
     assert call_before(*told) == "c1"
+
+
+@pytest.mark.parametrize("body", ["POST", None, {}, {"model": "m"}, {"messages": 7}])
+def test_a_body_that_cannot_be_read_is_before_none_and_behind_none(body: Any) -> None:
+    assert before(*ANSWERED, request("c2", body)) is None
+    assert (
+        before(
+            request("c0", body),
+            response("c0", answering(SUMMARY)),
+            request("c1", {"messages": [said("user", SUMMARY)]}),
+        )
+        is None
+    )
+    assert call_before(*ANSWERED, request("c2", body), request("c3", SECOND)) == "c1"
 
 
 def test_in_the_ordinary_case_a_handful_of_events_is_read() -> None:
