@@ -34,7 +34,7 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
     frame = _frame(mine)
     starts = not any(map(_is_of_the_model, mine.messages))
     answers: dict[str | None, Event] = {}
-    best: tuple[int, bool] = (0, False)
+    most = 0
     found = like = None
     left = conversation.REACH
     for event in earlier:
@@ -50,21 +50,19 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
             continue
         their_keys = [key(each) for each in theirs.messages]
         same = _frame(theirs) == frame
-        if not same and their_keys[:1] != keys[:1]:
-            continue
         if their_keys == keys and same and key(theirs.settings) == key(mine.settings):  # another attempt
             continue
         shared = _shared(keys, their_keys)
         if starts and shared == len(keys) < len(their_keys):  # theirs began with the same words
             continue
         answer = answers.get(event.call_id)
-        follows = answer is not None and shared < len(keys) and _said(answer, mine.messages[shared])
-        if 0 < shared == len(their_keys) and follows:  # what came before it shares no more
-            return event if shared >= best[0] else found
+        follows = answer is not None and 0 < shared < len(keys) and _said(answer, mine.messages[shared])
+        if follows and shared == len(their_keys):  # what came before it shares no more
+            return event if shared >= most else found
         if 1 < shared == len(their_keys) and answer is None and not _is_answered(mine, shared):
             return event
-        if (shared, follows) > best:
-            best, found = (shared, follows), event
+        if shared > most:
+            most, found = shared, event
         if like is None and same and (set(keys) & set(their_keys) or _begins_with_one(mine, answers.values())):
             like = event
     return found or like

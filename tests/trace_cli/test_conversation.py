@@ -215,6 +215,14 @@ def test_a_tool_call_with_an_id_of_its_own_is_known_by_name_and_arguments() -> N
     assert at(*told, last=7).messages[-1] == said("user", [came_back("toolu_a", "of a")])
 
 
+def test_calls_alike_have_their_results_in_order() -> None:
+    two = answering(use("toolu_1", "search", q="Q1"), use("toolu_2", "search", q="Q1"))
+    calls = [called(tap_id(1), "search", q="Q1"), called(tap_id(2), "search", q="Q1")]
+    results = [result(tap_id(1), "search", "first"), result(tap_id(2), "search", "second")]
+    found = at(request("c1", asking(HELLO)), response("c1", two), *calls, *results)
+    assert found.messages[-1] == said("user", [came_back("toolu_1", "first"), came_back("toolu_2", "second")])
+
+
 def test_a_tool_call_with_other_arguments_is_known_by_its_name() -> None:
     told = [
         request("a", asking(U)),
@@ -286,9 +294,9 @@ def test_the_developers_prompt_of_its_first_request_is_kept_too() -> None:
     assert [found.messages[0], found.messages[-1]] == [HELLO, said("user", "two")]
 
 
-def test_a_tool_that_nobody_asked_for_does_not_hide_what_the_api_kept() -> None:
-    told = [*kept("c1", "resp_1", "one"), *kept("c2", "resp_2", "two", "resp_1"), called(tap_id(1), "log")]
-    found = at(*told)
+@pytest.mark.parametrize("odd", [called(tap_id(1), "log"), event("note", step="nowhere")], ids=["tool", "step"])
+def test_what_is_read_in_vain_does_not_hide_what_the_api_kept(odd: Told) -> None:
+    found = at(*kept("c1", "resp_1", "one"), *kept("c2", "resp_2", "two", "resp_1"), odd)
     assert (texts(found), found.missing) == (["one", "to one", "two", "to two"], None)
 
 
@@ -355,6 +363,10 @@ def test_events_of_other_formats_have_a_conversation_too() -> None:
 
 
 # What was spent
+
+
+def test_usage_that_is_no_object_is_none() -> None:
+    assert at(request("c1", asking(HELLO)), response("c1", answering("a", usage="much"))).usage is None
 
 
 def test_each_call_is_counted_once_and_unknown_is_not_nought() -> None:

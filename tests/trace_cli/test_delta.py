@@ -86,6 +86,16 @@ def test_a_request_that_failed_is_the_one_before_when_the_conversation_goes_on_f
     assert call_before(*ANSWERED, request("c2", SECOND), error("c2"), request("c3", more)) == "c2"
 
 
+def test_another_attempt_with_other_settings_is_a_change() -> None:
+    again = asking(HELLO, max_tokens=9)
+    assert call_before(request("c1", FIRST), error("c1"), request("c2", again)) == "c1"
+
+
+def test_a_conversation_whose_system_prompt_changed_is_the_same() -> None:
+    assert call_before(*ANSWERED, request("c2", {**SECOND, "system": "Be long."})) == "c1"
+    assert call_before(*ANSWERED, request("c2", {**asking(HELLO, HELLO), "system": "Be long."})) == "c1"
+
+
 def twins(first: Told = HELLO) -> list[Told]:
     """Two conversations with the same system prompt and the same first message."""
     return [
@@ -241,7 +251,9 @@ def test_marks_for_caching_hide_no_request() -> None:
 
 @pytest.mark.parametrize("body", ["POST", None, {}, {"model": "m"}, {"messages": 7}])
 def test_a_body_that_cannot_be_read_is_before_none_and_behind_none(body: Any) -> None:
-    assert before(*ANSWERED, request("c2", body)) is None
+    (anchor,) = traced(request("c2", body))
+    walk = Walk(traced(*ANSWERED))
+    assert (delta.previous(anchor, walk), walk.read) == (None, 0)
     assert (
         before(
             request("c0", body),
@@ -266,6 +278,12 @@ def test_in_the_ordinary_case_a_handful_of_events_is_read() -> None:
     found = delta.previous(anchor, walk)
     assert found is not None
     assert (found.call_id, walk.read) == ("c99", 4)
+    messages = [HELLO, CALL, BACK, said("user", "Go on.")]
+    (anchor,) = traced(request("next", asking(*messages, said("user", "Now!"))))
+    walk = Walk(traced(*told, request("failed", asking(*messages)), error("failed")))
+    found = delta.previous(anchor, walk)
+    assert found is not None
+    assert (found.call_id, walk.read) == ("failed", 2)
     (stranger,) = traced(request("next", asking(said("user", "nobody knows this"), system="New.")))
     walk = Walk(traced(*told))
     assert delta.previous(stranger, walk) is None
@@ -293,6 +311,16 @@ def test_a_message_that_was_edited_is_changed() -> None:
         ("removed", "/messages/0"),
         ("added", "/messages/0"),
     ]
+
+
+def test_a_message_is_changed_when_it_is_of_the_same_call_or_half_of_it_is_as_before() -> None:
+    long = said("user", [came_back("toolu_1", "rows " * 100)])
+    assert changes(asking(long), asking(said("user", [came_back("toolu_1", "[gone]")]))) == [
+        ("changed", "/messages/0")
+    ]
+    replaced = [("removed", "/messages/0"), ("added", "/messages/0")]
+    assert changes(asking(long), asking(said("user", [came_back("toolu_2", "[gone]")]))) == replaced
+    assert changes(asking(said("user", "a" * 80)), asking(said("user", "b" * 80))) == replaced
 
 
 def test_what_was_removed_counts_in_the_request_before() -> None:

@@ -133,6 +133,7 @@ def test_tool_calls_in_every_shape() -> None:
         {"content": [{"type": "tool_result", "id": "x", "name": "search"}]},
         {"content": "tool_use"},
         {"tool_calls": "search"},
+        {"tool_calls": 7},
         {"tool_calls": [None, "x", {"id": "call_1"}, {"id": "call_1", "function": None}]},
         {"type": ["function_call"]},
     ],
