@@ -34,12 +34,15 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
     frame = _frame(mine)
     starts = not any(map(_is_of_the_model, mine.messages))
     answers: dict[str | None, Event] = {}
+    failed: set[str | None] = set()
     most = 0
     found = like = None
     left = conversation.REACH
     for event in earlier:
         if event.type == "model.response":
             answers[event.call_id] = event
+        elif event.type == "model.error":
+            failed.add(event.call_id)
         if event.type != "model.request":
             continue
         left -= 1
@@ -59,7 +62,7 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
         follows = answer is not None and 0 < shared < len(keys) and _said(answer, mine.messages[shared])
         if follows and shared == len(their_keys):  # what came before it shares no more
             return event if shared >= most else found
-        if 1 < shared == len(their_keys) and answer is None and not _is_answered(mine, shared):
+        if most < shared == len(their_keys) and event.call_id in failed and not _is_answered(mine, shared):
             return event
         if shared > most:
             most, found = shared, event
@@ -173,10 +176,20 @@ def alike(a: _Message, b: _Message) -> bool:
         return False
     if _call_ids(a) & _call_ids(b):
         return True
-    texts = [line.dump(normal(each.get("content", each.get("output")))).decode() for each in (a, b)]
+    texts = [_text(each) for each in (a, b)]
     head = _shared(*texts)
     tail = _shared(*(text[head:][::-1] for text in texts))
     return 2 * (head + tail) >= max(map(len, texts))
+
+
+def _text(sent: _Message) -> str:
+    """What two messages are compared by: the text of one that has nothing else, else its content as JSON."""
+    content = sent.get("content", sent.get("output"))
+    if all(block.get("type") == "text" for block in message.blocks(content)) and (
+        text := message.text_of(content)
+    ):
+        return text
+    return line.dump(normal(content)).decode()
 
 
 def _shared(a: Sequence[Any], b: Sequence[Any]) -> int:

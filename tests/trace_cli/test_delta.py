@@ -87,8 +87,8 @@ def test_a_request_that_failed_is_the_one_before_when_the_conversation_goes_on_f
 
 
 def test_another_attempt_with_other_settings_is_a_change() -> None:
-    again = asking(HELLO, max_tokens=9)
-    assert call_before(request("c1", FIRST), error("c1"), request("c2", again)) == "c1"
+    for again in (asking(HELLO, max_tokens=9), {**FIRST, "system": "Be long."}):
+        assert call_before(request("c1", FIRST), error("c1"), request("c2", again)) == "c1"
 
 
 def test_a_conversation_whose_system_prompt_changed_is_the_same() -> None:
@@ -159,6 +159,16 @@ def test_an_answer_that_says_nothing_is_not_what_comes_next() -> None:
     assert call_before(*told, request("a2", asking(HELLO, said("assistant", [thinking]), BACK))) == "a1"
 
 
+def test_the_same_words_in_answer_to_more_are_not_what_comes_next() -> None:
+    told = [
+        request("a1", asking(HELLO)),
+        response("a1", answering("OK.")),
+        request("b2", asking(HELLO, said("user", "More."))),
+        response("b2", answering("OK.")),
+    ]
+    assert call_before(*told, request("a2", asking(HELLO, said("assistant", "OK."), BACK))) == "a1"
+
+
 def test_what_was_thought_before_a_call_tells_parallel_conversations_apart() -> None:
     def items(name: str) -> list[Told]:
         call = {"type": "function_call", "call_id": name, "name": "search", "arguments": "{}"}
@@ -205,7 +215,16 @@ def test_a_conversation_cut_back_to_an_earlier_turn_follows_the_one_that_went_on
     third = asking(HELLO, CALL, BACK, said("assistant", "I am done."), said("user", "No."))
     told = [*ANSWERED, request("c2", SECOND), response("c2", answering("I am done.")), request("c3", third)]
     cut = asking(HELLO, CALL, BACK, said("user", "Once more."))
-    assert call_before(*told, response("c3", answering("Sorry.")), request("c4", cut)) in ("c2", "c3")
+    assert call_before(*told, response("c3", answering("Sorry.")), request("c4", cut)) == "c3"
+    told[3] = error("c2")
+    assert call_before(*told, response("c3", answering("Sorry.")), request("c4", cut)) == "c3"
+
+
+@pytest.mark.parametrize("other", [[], [response("b2", answering("Of b."))]], ids=["open", "answered"])
+def test_a_fork_that_shares_less_is_not_before(other: list[Told]) -> None:
+    fork = [*SECOND["messages"], said("user", "Once more.")]
+    told = [request("a2", asking(*fork)), response("a2", answering("Of a.")), request("b2", SECOND), *other]
+    assert call_before(*told, request("a3", asking(*fork, said("assistant", "Of a."), HELLO))) == "a2"
 
 
 SUMMARY = "The user wants a report of the first quarter; revenue was 31 M; the report is in q1.md."
@@ -320,7 +339,10 @@ def test_a_message_is_changed_when_it_is_of_the_same_call_or_half_of_it_is_as_be
     ]
     replaced = [("removed", "/messages/0"), ("added", "/messages/0")]
     assert changes(asking(long), asking(said("user", [came_back("toolu_2", "[gone]")]))) == replaced
-    assert changes(asking(said("user", "a" * 80)), asking(said("user", "b" * 80))) == replaced
+    for same, expected in ((30, replaced), (60, [("changed", "/messages/0")])):
+        a, b = (said("user", "a" * same + other * (100 - same)) for other in "bc")
+        assert changes(asking(a), asking(b)) == expected
+        assert changes(asking(a), asking(said("user", [{"type": "text", "text": b["content"]}]))) == expected
 
 
 def test_what_was_removed_counts_in_the_request_before() -> None:
