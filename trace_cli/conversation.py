@@ -1,7 +1,8 @@
 """The conversation as the model saw it at a moment. Everything walks back from there, no further than it must."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -18,7 +19,8 @@ class Context:
     """What the model had been sent with `request`; if `inferred`, with what was known since, as it would be sent.
 
     `messages` are in the shape of the API. `usage` is the vendor's, of the last response known. `missing` says
-    what could not be known. `answer` is the response to the request, where it was known.
+    what could not be known. `answer` is the response to the request, where it was known. `kept` are all messages
+    of the request before, where the API kept them: they came in its stead.
     """
 
     request: Event
@@ -30,6 +32,7 @@ class Context:
     inferred: bool
     answer: Event | None = None
     missing: str | None = None
+    kept: Sequence[Mapping[str, Any]] = ()
 
 
 def at(earlier: Iterable[Event]) -> Context | None:
@@ -38,17 +41,16 @@ def at(earlier: Iterable[Event]) -> Context | None:
     It is that of the last `model.request`; of several conversations in the run, of the one that the event belongs
     to. None: there is no request.
     """
-    walk = iter(earlier)
-    since = _to_the_request(walk)
-    if since is None:
+    since, before = _to_the_request(iter(earlier))
+    if not since:
         return None
     request = since.pop()
-    sent, missing = _sent(request, walk)
+    sent, missing, continued = _sent(request, before)
     answer = next((each for each in reversed(since) if _answers(each, request)), None)
     added: list[Mapping[str, Any]] = []
     if answer is not None:
-        added = [*message.answers(body_of(answer))]
-        added += _results(added, since[: since.index(answer)], "choices" in body_of(answer))
+        added = sendable(answer)
+        added += _results(added, since, "choices" in body_of(answer))
     usage = body_of(answer).get("usage") if answer is not None else None
     return Context(
         request,
@@ -57,9 +59,10 @@ def at(earlier: Iterable[Event]) -> Context | None:
         [*sent.messages, *added],
         sent.settings,
         usage if isinstance(usage, Mapping) else None,
-        bool(added) or len(sent.messages) != len(message.parts(body_of(request)).messages),
+        bool(added) or len(sent.messages) > len(message.parts(body_of(request)).messages),
         answer,
         missing,
+        continued,
     )
 
 
@@ -69,19 +72,39 @@ def body_of(event: Event) -> Mapping[str, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
+def sendable(answer: Event) -> list[Mapping[str, Any]]:
+    """The messages of a response as the next request brings them: of Anthropic's, which is one, what it says."""
+    body = body_of(answer)
+    said = {"role": body.get("role", "assistant"), "content": body.get("content")}
+    return [said if each is body else each for each in message.answers(body)]
+
+
 def asked_by(earlier: Iterable[Event]) -> Event | None:
     """The response that asked for a tool call, of the call or its result and what came before it, newest first.
 
-    The nearest one with the id of the call, or the tool's name and arguments; else the nearest with its name.
+    The one with the id of the call; else the nearest with the tool's name and arguments, else with its name.
     """
     walk = iter(earlier)
     anchor = next(walk, None)
     return None if anchor is None else _asking(anchor, walk, [])
 
 
+def kept(response_id: str, walk: Iterator[Event]) -> tuple[Event, Event] | None:
+    """The request and its response, whose id is given, among events newest first; None: not both are there."""
+    answer: Event | None = None
+    for event in walk:
+        if answer is None:
+            if event.type == "model.response" and body_of(event).get("id") == response_id:
+                answer = event
+        elif event.type == "model.request" and event.call_id == answer.call_id:
+            return event, answer
+    return None
+
+
 def _asking(anchor: Event, walk: Iterator[Event], passed: list[Event]) -> Event | None:
     """The response that asked for the tool call of the anchor. What is read from the walk goes into `passed`."""
     args, left = anchor.args, REACH
+    alike: Event | None = None
     by_name: Event | None = None
     for event in walk:
         passed.append(event)
@@ -90,14 +113,24 @@ def _asking(anchor: Event, walk: Iterator[Event], passed: list[Event]) -> Event 
         if event.type != "model.response":
             continue
         for call_id, name, told in message.identified_tool_calls(message.answers(body_of(event))):
-            if call_id == anchor.call_id or (name == anchor.tool_name and _arguments(told) == args):
+            if call_id == anchor.call_id:
                 return event
-            if name == anchor.tool_name and by_name is None:
-                by_name = event
+            if name == anchor.tool_name:
+                by_name = by_name or event
+                if alike is None and _arguments(told) == args:
+                    alike = event
         left -= 1
-        if not left:
+        if not left or (alike and _is_of_the_tap(anchor.call_id)):
             break
-    return by_name
+    return alike or by_name
+
+
+# As the tap names a call that the agent gave no id (`new_id` in tap/event.py): no model asked for it.
+_OF_THE_TAP = re.compile("call_[0-9a-f]{24}").fullmatch
+
+
+def _is_of_the_tap(call_id: str | None) -> bool:
+    return call_id is None or _OF_THE_TAP(call_id) is not None
 
 
 def _arguments(told: Any) -> Any:
@@ -105,11 +138,11 @@ def _arguments(told: Any) -> Any:
     return line.parsed(told) if isinstance(told, str) else told
 
 
-def _to_the_request(walk: Iterator[Event]) -> list[Event] | None:
-    """The events from the anchor back to the request that counts for it, both included."""
+def _to_the_request(walk: Iterator[Event]) -> tuple[list[Event], Iterator[Event]]:
+    """The events from the anchor back to the request that counts for it, both included, and those before it."""
     anchor = next(walk, None)
     if anchor is None or anchor.type == "model.request":
-        return None if anchor is None else [anchor]
+        return [] if anchor is None else [anchor], walk
     call_id = anchor.call_id if anchor.type in ("model.response", "model.error") else None
     passed: list[Event] = []
     if anchor.type in ("tool.called", "tool.result"):
@@ -120,7 +153,7 @@ def _to_the_request(walk: Iterator[Event]) -> list[Event] | None:
 
 def _back_to(
     since: list[Event], walk: Iterator[Event], call_id: str | None, step: str | None
-) -> list[Event] | None:
+) -> tuple[list[Event], Iterator[Event]]:
     """Back to the request of a call; where none is named, to the last one of the step; else to the last one."""
     last, left = None, REACH
     for event in walk:
@@ -130,12 +163,12 @@ def _back_to(
         if event.type != "model.request":
             continue
         if event.call_id == call_id if call_id is not None else step is None or event.step_id == step:
-            return since
+            return since, walk
         last = last or len(since)
         left -= 1
         if not left:
             break
-    return since[:last] if last else None
+    return (since[:last], chain(since[last:], walk)) if last else ([], walk)
 
 
 def _answers(event: Event, request: Event) -> bool:
@@ -148,17 +181,19 @@ def _answers(event: Event, request: Event) -> bool:
 
 
 def _results(answers: Iterable[Mapping[str, Any]], since: list[Event], chat: bool) -> Iterator[Mapping[str, Any]]:
-    """The messages that take the results of tools to the model, of the events since its answer, newest first."""
+    """The messages that take the results of tools to the model, of the events since its request, newest first."""
     called = {event.call_id: event.args for event in since if event.type == "tool.called"}
     left = [event for event in reversed(since) if event.type == "tool.result"]
+    responses = (event for event in since if event.type == "model.response")
+    told_ids = {each for event in responses for each in message.tool_names(message.answers(body_of(event)))}
     blocks: list[Mapping[str, Any]] = []
     for sent in answers:
         for call_id, name, told in message.identified_tool_calls([sent]):
             result = next((each for each in left if each.call_id == call_id), None)
             if result is None:
                 args = _arguments(told)
-                alike = (each for each in left if each.tool_name == name and called.get(each.call_id) == args)
-                result = next(alike, None)
+                free = (each for each in left if each.tool_name == name and each.call_id not in told_ids)
+                result = next((each for each in free if called.get(each.call_id) == args), None)
             if result is None:
                 continue
             left.remove(result)
@@ -180,40 +215,35 @@ def _as_text(result: Event) -> str:
     return result.result if isinstance(result.result, str) else line.dump(result.result).decode()
 
 
-def _sent(request: Event, walk: Iterator[Event]) -> tuple[message.Parts, str | None]:
-    """What a request carries, with the conversation before it that the API kept; and what is missing of it."""
+def _sent(request: Event, walk: Iterator[Event]) -> tuple[message.Parts, str | None, Sequence[Mapping[str, Any]]]:
+    """What a request carries, with the conversation before it that the API kept; what is missing of it; `kept`."""
     body = body_of(request)
-    parts = message.parts(body)
     if not body:
-        large = request.payload.get("truncated") is True
-        return parts, "the body of the request is " + ("too large to be recorded" if large else "no JSON object")
-    kept: list[list[Mapping[str, Any]]] = [parts.messages]
+        return message.parts(body), _unreadable(request), ()
+    turns = [
+        message.messages(body)
+    ]  # newest first: a request's, the answer's before it, the request's before that
+    missing: str | None = None
     wanted = body.get("previous_response_id")
-    missing: str | None = f"the conversation before {wanted} is kept by the API, and not in this trace"
-    for _ in range(CHAIN):
-        if not isinstance(wanted, str):
-            missing = None
-            break
-        found = _kept(wanted, walk)
+    while isinstance(wanted, str) and missing is None:
+        found = kept(wanted, walk) if len(turns) < 2 * CHAIN else None
         if found is None:
+            missing = f"the conversation before {wanted} is kept by the API, and not in this trace"
             break
         asked, answer = found
-        before = message.parts(body_of(asked))
-        kept += [list(message.answers(body_of(answer))), before.messages]
-        wanted = body_of(asked).get("previous_response_id")
-    return replace(parts, messages=[each for part in reversed(kept) for each in part]), missing
+        before = body_of(asked)
+        missing = None if before else f"of the conversation before {wanted}, {_unreadable(asked)}"
+        turns += [list(message.answers(body_of(answer))), message.messages(before)]
+        wanted = before.get("previous_response_id")
+    if body.get("conversation") is not None and "input" in body:
+        missing = "the conversation before this request is kept by the API"
+    every = [each for part in reversed(turns) for each in part]
+    return message.parts({**body, "messages": every}), missing, every[: sum(map(len, turns[2:]))]
 
 
-def _kept(response_id: str, walk: Iterator[Event]) -> tuple[Event, Event] | None:
-    """The request and the response with an id, further back."""
-    answer: Event | None = None
-    for event in walk:
-        if answer is None:
-            if event.type == "model.response" and body_of(event).get("id") == response_id:
-                answer = event
-        elif event.type == "model.request" and event.call_id == answer.call_id:
-            return event, answer
-    return None
+def _unreadable(request: Event) -> str:
+    large = request.payload.get("truncated") is True
+    return "the body of the request is " + ("too large to be recorded" if large else "no JSON object")
 
 
 def spent(responses: Iterable[Event]) -> dict[str, int]:

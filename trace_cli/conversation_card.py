@@ -39,13 +39,16 @@ def changed_lines(context: Context | None, before: Event | None, full: bool = Fa
         return
     yield from _title("new in the conversation", context)
     changes = delta.changes(context, before)
-    if before is None:
+    if before is None and context.missing:
+        yield said("which request was before it cannot be told", "dim")
+    elif before is None:
         yield said("no request before it in this conversation: all of it is new", "dim")
     else:
         yield said(f"since event {before.index}, {before.src['file']}:{before.src.get('line')}", "dim")
     if not changes:
         yield said("nothing")
-    names = message.tool_names(context.messages)
+    gone = [change["a"] for change in changes if "a" in change and change["path"].startswith("/messages/")]
+    names = message.tool_names([*gone, *context.messages])
     for change in changes:
         yield from _change(change, names, full)
 

@@ -1,5 +1,6 @@
 """What is new in a conversation since the request before: where context was lost, compacted or poisoned."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from trace_cli.event import Event
 from trace_cli.message import Parts
 
 LONG = 40  # characters of an answer that is known again where a conversation begins anew with it
+DEEP = 64  # levels of nesting in which a value is looked at
 _Message = Mapping[str, Any]
 
 
@@ -17,56 +19,93 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
     """The request before in the same conversation; None for its first, or when it lies too far back.
 
     `earlier` are the events of the run before the request, newest first; reading ends where the answer is plain.
-    It shares the most messages, from the first on, and its answer comes next; else it has the same system prompt
-    and tools and shares later messages (the first were dropped), or the text of an answer is what the conversation
-    begins anew with (it was compacted).
+    It is the one that was answered with the `previous_response_id`. Without one it shares the most messages, from
+    the first on, and its answer comes next; else it has the same system prompt and tools and shares later messages
+    (the first were dropped), or it begins anew with the text of an answer (it was compacted).
     """
+    continued = body_of(request).get("previous_response_id")
+    if isinstance(continued, str):
+        kept = conversation.kept(continued, iter(earlier))
+        return None if kept is None else kept[0]
     mine = message.parts(body_of(request))
+    if not mine.messages:
+        return None
     keys = [key(each) for each in mine.messages]
-    known = set(keys)
+    frame = _frame(mine)
+    starts = not any(map(_is_of_the_model, mine.messages))
     answers: dict[str | None, Event] = {}
-    texts: list[str] = []
-    best: tuple[int, bool] = (0, False)
+    failed: set[str | None] = set()
+    most = 0
     found = like = None
     left = conversation.REACH
     for event in earlier:
         if event.type == "model.response":
             answers[event.call_id] = event
-            texts.append(message.answer(body_of(event)).strip())
+        elif event.type == "model.error":
+            failed.add(event.call_id)
         if event.type != "model.request":
             continue
         left -= 1
         if not left:
             break
         theirs = message.parts(body_of(event))
-        same = (theirs.system, theirs.tools) == (mine.system, mine.tools)
-        if not same and not (keys and theirs.messages and key(theirs.messages[0]) == keys[0]):
+        if not theirs.messages:
             continue
         their_keys = [key(each) for each in theirs.messages]
-        if their_keys == keys and theirs == mine:  # another attempt
+        same = _frame(theirs) == frame
+        if their_keys == keys and same and key(theirs.settings) == key(mine.settings):  # another attempt
             continue
         shared = _shared(keys, their_keys)
-        follows = shared < len(keys) and _said(answers.get(event.call_id), mine.messages[shared])
-        if shared and shared == len(their_keys) and (follows or (shared > 1 and event.call_id not in answers)):
+        if starts and shared == len(keys) < len(their_keys):  # theirs began with the same words
+            continue
+        answer = answers.get(event.call_id)
+        follows = answer is not None and 0 < shared < len(keys) and _said(answer, mine.messages[shared])
+        if follows and shared == len(their_keys):  # what came before it shares no more
+            return event if shared >= most else found
+        if most < shared == len(their_keys) and event.call_id in failed and not _is_answered(mine, shared):
             return event
-        if (shared, follows) > best:
-            best, found = (shared, follows), event
-        if like is None and same:
-            begins = "\n".join(message.text_of(each.get("content")) for each in mine.messages[:2])
-            if known & set(their_keys) or any(len(text) >= LONG and text in begins for text in texts):
-                like = event
+        if shared > most:
+            most, found = shared, event
+        if like is None and same and (set(keys) & set(their_keys) or _begins_with_one(mine, answers.values())):
+            like = event
     return found or like
 
 
-def _said(answer: Event | None, sent: _Message) -> bool:
-    """Whether a message is what was answered: by the ids of its tool calls, else by its text."""
-    if answer is None:
-        return False
-    told = list(message.answers(body_of(answer)))
-    ids = {call_id for call_id, _, _ in message.identified_tool_calls(told)}
-    if ids:
-        return bool(ids & {call_id for call_id, _, _ in message.identified_tool_calls([sent])})
-    return message.answer(body_of(answer)) == message.text_of(sent.get("content"))
+def _frame(parts: Parts) -> bytes:
+    """What stands around the messages: the system prompt and the tools."""
+    return key([{"content": parts.system}, parts.tools])
+
+
+def _is_of_the_model(sent: _Message) -> bool:
+    return sent.get("role") == "assistant" or sent.get("type") in ("function_call", "reasoning")
+
+
+def _is_answered(parts: Parts, shared: int) -> bool:
+    """Whether the model answered to the first messages of a request."""
+    return shared < len(parts.messages) and _is_of_the_model(parts.messages[shared])
+
+
+def _begins_with_one(parts: Parts, answers: Iterable[Event]) -> bool:
+    """Whether the text of an answer is what a conversation begins with."""
+    begins = "\n".join(message.text_of(each.get("content")) for each in parts.messages[:2])
+    texts = (message.answer(body_of(each)).strip() for each in answers)
+    return any(len(text) >= LONG and text in begins for text in texts)
+
+
+def _said(answer: Event, sent: _Message) -> bool:
+    """Whether a message is of an answer: the same, or with the same tool calls, or without any the same text."""
+    told = conversation.sendable(answer)
+    if key(sent) in map(key, told):
+        return True
+    calls = _calls(told)
+    text = message.answer(body_of(answer))
+    return bool(calls & _calls([sent])) if calls else bool(text) and text == message.text_of(sent.get("content"))
+
+
+def _calls(sent: Iterable[_Message]) -> set[Any]:
+    """What tool calls are known by: their ids; without one by name and arguments."""
+    calls = message.identified_tool_calls(sent)
+    return {(name, key(told)) if call_id == "None" else call_id for call_id, name, told in calls}
 
 
 def changes(context: Context, before: Event | None) -> list[dict[str, Any]]:
@@ -75,8 +114,9 @@ def changes(context: Context, before: Event | None) -> list[dict[str, Any]]:
     Paths are JSON pointers (RFC 6901): `/system`, `/tools/N`, `/settings/NAME`, `/messages/N`; where something was
     removed, N counts in the request before.
     """
-    was = message.parts(body_of(before)) if before is not None else Parts(None, [], [], {})
-    found = list(_one("/system", was.system, context.system))
+    body = body_of(before) if before is not None else {}
+    was = message.parts({**body, "messages": context.kept} if context.kept else body)
+    found = list(_one("/system", was.system, context.system, "content"))
     found += _tools(was.tools, context.tools)
     for name in dict.fromkeys((*was.settings, *context.settings)):
         pointer = f"/settings/{name.replace('~', '~0').replace('/', '~1')}"
@@ -84,8 +124,8 @@ def changes(context: Context, before: Event | None) -> list[dict[str, Any]]:
     return found + list(_messages(was.messages, context.messages))
 
 
-def _one(path: str, a: Any, b: Any) -> Iterator[dict[str, Any]]:
-    if key(a) == key(b):
+def _one(path: str, a: Any, b: Any, name: str = "value") -> Iterator[dict[str, Any]]:
+    if key({name: a}) == key({name: b}):
         return
     if a is None:
         yield {"op": "added", "path": path, "b": b}
@@ -96,12 +136,20 @@ def _one(path: str, a: Any, b: Any) -> Iterator[dict[str, Any]]:
 
 
 def _tools(was: Sequence[Any], now: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    old = {message.tool_of(tool): (number, tool) for number, tool in enumerate(was)}
-    for number, tool in enumerate(now):
-        _, before = old.pop(message.tool_of(tool), (0, None))
+    old = dict(zip(_names(was), enumerate(was), strict=True))
+    for number, (name, tool) in enumerate(zip(_names(now), now, strict=True)):
+        _, before = old.pop(name, (0, None))
         yield from _one(f"/tools/{number}", before, tool)
     for number, tool in old.values():
         yield {"op": "removed", "path": f"/tools/{number}", "a": tool}
+
+
+def _names(tools: Sequence[Any]) -> Iterator[tuple[str, int]]:
+    """The names of tools, each with how often it came before."""
+    seen: Counter[str] = Counter()
+    for name in map(message.tool_of, tools):
+        yield name, seen[name]
+        seen[name] += 1
 
 
 def _messages(was: Sequence[_Message], now: Sequence[_Message]) -> Iterator[dict[str, Any]]:
@@ -128,10 +176,20 @@ def alike(a: _Message, b: _Message) -> bool:
         return False
     if _call_ids(a) & _call_ids(b):
         return True
-    texts = [line.dump(normal(each.get("content", each.get("output")))).decode() for each in (a, b)]
+    texts = [_text(each) for each in (a, b)]
     head = _shared(*texts)
     tail = _shared(*(text[head:][::-1] for text in texts))
     return 2 * (head + tail) >= max(map(len, texts))
+
+
+def _text(sent: _Message) -> str:
+    """What two messages are compared by: the text of one that has nothing else, else its content as JSON."""
+    content = sent.get("content", sent.get("output"))
+    if all(block.get("type") == "text" for block in message.blocks(content)) and (
+        text := message.text_of(content)
+    ):
+        return text
+    return line.dump(normal(content)).decode()
 
 
 def _shared(a: Sequence[Any], b: Sequence[Any]) -> int:
@@ -140,10 +198,10 @@ def _shared(a: Sequence[Any], b: Sequence[Any]) -> int:
     return next(differs, min(len(a), len(b)))
 
 
-def _call_ids(sent: _Message) -> set[Any]:
-    found = {block.get("id") or block.get("tool_use_id") for block in message.blocks(sent.get("content"))}
-    found |= {call_id for call_id, _, _ in message.identified_tool_calls([sent])}
-    return (found | {sent.get("tool_call_id"), sent.get("call_id")}) - {None, "None"}
+def _call_ids(sent: _Message) -> set[str]:
+    found = [block.get("id") or block.get("tool_use_id") for block in message.blocks(sent.get("content"))]
+    found += [call_id for call_id, _, _ in message.identified_tool_calls([sent])]
+    return set(map(str, [*found, sent.get("tool_call_id"), sent.get("call_id")])) - {"None"}
 
 
 def key(value: Any) -> bytes:
@@ -151,12 +209,17 @@ def key(value: Any) -> bytes:
     return line.dump(normal(value))
 
 
-def normal(value: Any) -> Any:
-    """A value without marks for caching, nulls and empty lists; a text content is one text block."""
+def normal(value: Any, depth: int = 0) -> Any:
+    """A value without marks for caching, nulls and empty lists; a text content is one text block.
+
+    What is nested deeper than DEEP is left as it is.
+    """
+    if depth > DEEP:
+        return value
     if isinstance(value, Mapping):
         said = ((name, item) for name, item in value.items() if name != "cache_control" and item not in (None, []))
-        found = {name: normal(item) for name, item in said}
+        found = {name: normal(item, depth + 1) for name, item in said}
         if isinstance(found.get("content"), str):
             found["content"] = [{"type": "text", "text": found["content"]}]
         return found
-    return [normal(item) for item in value] if isinstance(value, list) else value
+    return [normal(item, depth + 1) for item in value] if isinstance(value, list) else value

@@ -170,10 +170,9 @@ def tokens(body: Mapping[str, Any]) -> Tokens | None:
     within = _count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
     plain = _count(told.get("input_tokens", told.get("prompt_tokens")))
     out = _count(told.get("output_tokens", told.get("completion_tokens")))
-    if out is None or (plain, read, write) == (None, None, None):
+    if plain is None or out is None:
         return None
-    beside = (read or 0) + (write or 0)
-    return Tokens((plain or 0) + beside, out, read or within or 0, write or 0)
+    return Tokens(plain + (read or 0) + (write or 0), out, read or within or 0, write or 0)
 
 
 def _count(value: Any) -> int | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 Event = tuple[str, str | None, dict[str, Any]]
+STEP = "step_id"  # of a payload: goes into the head
 
 
 def run(run_id: str, events: list[Event], minute: int = 17) -> list[bytes]:
@@ -26,7 +27,9 @@ def run(run_id: str, events: list[Event], minute: int = 17) -> list[bytes]:
         }
         if call_id is not None:
             head["call_id"] = call_id
-        lines.append(dump({**head, "payload": payload}))
+        if STEP in payload:
+            head["step_id"] = payload[STEP]
+        lines.append(dump({**head, "payload": {key: value for key, value in payload.items() if key != STEP}}))
     return lines
 
 
@@ -221,6 +224,144 @@ HOSTILE = [
     ended(ESCAPES),
 ]
 
+
+def in_step(step: str, event: Event) -> Event:
+    """An event within a step."""
+    kind, call, payload = event
+    return kind, call, {STEP: step, **payload}
+
+
+def answered(call: str, items: list[dict[str, Any]], number: int, **more: Any) -> Event:
+    """A response of OpenAI's responses API."""
+    usage = {"input_tokens": 200, "input_tokens_details": {"cached_tokens": 120}, "output_tokens": 30}
+    body = {"id": f"resp_{number}", "object": "response", "status": "completed", "output": items, "usage": usage}
+    return (
+        "model.response",
+        call,
+        {"status": 200, "body": {**body, **more}, "complete": True, "duration_ms": 804.5},
+    )
+
+
+def openai(call: str, path: str, **body: Any) -> Event:
+    """A request to OpenAI."""
+    url = f"https://api.example.com/v1/{path}"
+    body = {"model": "gpt-test-1", **body}
+    return "model.request", call, {"provider": "openai", "method": "POST", "url": url, "body": body, "attempt": 1}
+
+
+def function(call: str, name: str, **args: Any) -> dict[str, Any]:
+    return {"id": call, "type": "function", "function": {"name": name, "arguments": json.dumps(args)}}
+
+
+CHAT = [{"role": "system", "content": "You write reports."}, *ASK]
+CHAT_CALLS = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [function("call_1", "search", query="Q1"), function("call_2", "search", query="Q2")],
+}
+CHAT_USAGE = {"prompt_tokens": 90, "completion_tokens": 12, "total_tokens": 102}
+CALL_ITEM = {"type": "function_call", "call_id": "call_3", "name": "search", "arguments": '{"query":"Q3"}'}
+
+# A chat completion whose second tool fails, and a conversation that the responses API kept.
+OPENAI = [
+    started("report"),
+    openai("c1", "chat/completions", messages=CHAT, tools=[{"type": "function", "function": {"name": "search"}}]),
+    (
+        "model.response",
+        "c1",
+        {
+            "status": 200,
+            "body": {"choices": [{"message": CHAT_CALLS, "finish_reason": "tool_calls"}], "usage": CHAT_USAGE},
+        },
+    ),
+    called("call_1", "search", query="Q1"),
+    result("call_1", "search", {"rows": ["31 M"]}),
+    called("call_2", "search", query="Q2"),
+    result("call_2", "search", None, "TimeoutError: 30 s"),
+    openai("c2", "responses", instructions="You check reports.", input="Is Q3 in?"),
+    answered("c2", [CALL_ITEM], 1),
+    called("call_3", "search", query="Q3"),
+    result("call_3", "search", []),
+    openai(
+        "c3",
+        "responses",
+        instructions="You check reports.",
+        input=[{"type": "function_call_output", "call_id": "call_3", "output": "[]"}],
+        previous_response_id="resp_1",
+    ),
+    answered(
+        "c3", [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "No."}]}], 2
+    ),
+    openai("c4", "responses", input="And Q4?", previous_response_id="resp_9"),
+    ended(),
+]
+
+
+def looking(query: str) -> list[dict[str, Any]]:
+    return [use(f"toolu_{query}", "search", query="revenue")]
+
+
+def looked(query: str, found: str) -> list[dict[str, Any]]:
+    sent = {"role": "assistant", "content": looking(query)}
+    return [user("Find the revenue."), sent, {"role": "user", "content": [came_back(f"toolu_{query}", found)]}]
+
+
+# Two sub-agents at once, with the same prompt, the same task and the same tool call; the second one's tool fails.
+FIND = [user("Find the revenue.")]
+SUBAGENTS = [
+    started("report"),
+    request("c1", ASK),
+    response("c1", [use("toolu_left", "find", year=2025), use("toolu_right", "find", year=2026)]),
+    called("toolu_left", "find", year=2025),
+    called("toolu_right", "find", year=2026),
+    in_step("step_left", request("l1", FIND)),
+    in_step("step_right", request("r1", FIND)),
+    in_step("step_right", response("r1", looking("r"))),
+    in_step("step_left", response("l1", looking("l"))),
+    in_step("step_right", called("toolu_r", "search", query="revenue")),
+    in_step("step_left", called("toolu_l", "search", query="revenue")),
+    in_step("step_left", result("toolu_l", "search", "31 M")),
+    in_step("step_left", request("l2", looked("l", "31 M"))),
+    in_step("step_right", result("toolu_r", "search", None, "ConnectionError: refused")),
+    in_step("step_right", request("r2", looked("r", "ConnectionError: refused"))),
+    in_step("step_left", response("l2", [text("31 M.")], "end_turn")),
+    in_step("step_right", response("r2", [text("Unknown.")], "end_turn")),
+    result("toolu_left", "find", "31 M."),
+    result("toolu_right", "find", None, "LookupError: Unknown."),
+    ended("LookupError: Unknown."),
+]
+
+SUMMARY = "The Q1 report was asked for. A search found 31 M of revenue. The report is not written yet."
+TO_WRITE = user(f"This conversation goes on from an earlier one:\n{SUMMARY}\nGo on.")
+LEDGER = [use("toolu_2", "read", path="ledger.csv")]
+CLEARED = [
+    *searched("[old result cleared]"),
+    {"role": "assistant", "content": LEDGER},
+    {"role": "user", "content": [came_back("toolu_2", "Jan 9 M\nFeb 11 M\nMar 11 M")]},
+]
+
+# An old tool result is cleared, then the conversation is compacted, and what the file was called is lost.
+COMPACTED = [
+    started("report"),
+    request("c1", ASK),
+    response("c1", SEARCHING),
+    called("toolu_1", "search", query="Q1 revenue"),
+    result("toolu_1", "search", "31 M, in q1.md"),
+    request("c2", searched("31 M, in q1.md")),
+    response("c2", LEDGER),
+    called("toolu_2", "read", path="ledger.csv"),
+    result("toolu_2", "read", "Jan 9 M\nFeb 11 M\nMar 11 M"),
+    request("c3", CLEARED),
+    response("c3", [text("I go on.")]),
+    request("c4", [*CLEARED, {"role": "assistant", "content": [text("I go on.")]}, user("Sum up.")]),
+    response("c4", [text(SUMMARY)], "end_turn"),
+    request("c5", [TO_WRITE]),
+    response("c5", [use("toolu_3", "write", path="report.md")]),
+    called("toolu_3", "write", path="report.md"),
+    result("toolu_3", "write", None, "FileNotFoundError: report.md"),
+    ended("FileNotFoundError: report.md"),
+]
+
 FOREIGN: list[dict[str, Any]] = [
     {"event_type": "tool.result", "ts": 1779592620, "run_id": "flat", "tool": "search", "error": "refused"},
     {"kind": "reply", "time": "2026-05-24T03:17:01Z", "run_id": "level", "level": "info", "msg": "hello"},
@@ -271,6 +412,9 @@ def samples() -> dict[str, bytes]:
         ],
         "steps": run("steps", STEPS, 29),
         "interleaved": interleaved(run("left", FAILED, 30), run("right", RECOVERED, 31), run("fine", FINE, 32)),
+        "openai": run("openai", OPENAI, 34),
+        "subagents": run("subagents", SUBAGENTS, 35),
+        "compacted": run("compacted", COMPACTED, 36),
         "hostile": run("hostile", HOSTILE, 33),
         "foreign": [dump(fields) for fields in FOREIGN],
         "damaged": damaged,
