@@ -248,13 +248,30 @@ def _unreadable(request: Event) -> str:
 
 def spent(responses: Iterable[Event]) -> dict[str, int]:
     """The tokens of these events, each call once: how many `requests` told of them, and their sums."""
-    every = {event.call_id or event.index: message.tokens(body_of(event)) for event in responses}
-    known = [each for each in every.values() if each is not None]
-    total = sum(known, Tokens(0, 0))
-    return {
-        "requests": len(known),
-        "input_tokens": total.input,
-        "output_tokens": total.output,
-        "cache_read_tokens": total.cache_read,
-        "cache_write_tokens": total.cache_write,
-    }
+    found = Spent()
+    for event in responses:
+        found.add(event)
+    return found.row()
+
+
+class Spent:
+    """The tokens of responses that come one after the other, each call once. Memory: a count for each call."""
+
+    def __init__(self) -> None:
+        self._told: dict[str | int, Tokens | None] = {}
+
+    def add(self, response: Event) -> None:
+        """Takes a response."""
+        self._told[response.call_id or response.index] = message.tokens(body_of(response))
+
+    def row(self) -> dict[str, int]:
+        """How many `requests` told of their tokens, and their sums."""
+        known = [each for each in self._told.values() if each is not None]
+        total = sum(known, Tokens(0, 0))
+        return {
+            "requests": len(known),
+            "input_tokens": total.input,
+            "output_tokens": total.output,
+            "cache_read_tokens": total.cache_read,
+            "cache_write_tokens": total.cache_write,
+        }

@@ -119,6 +119,8 @@ def changes(context: Context, before: Event | None) -> list[dict[str, Any]]:
     found = list(_one("/system", was.system, context.system, "content"))
     found += _tools(was.tools, context.tools)
     for name in dict.fromkeys((*was.settings, *context.settings)):
+        if name == "previous_response_id":  # new with every request, as the conversation is
+            continue
         pointer = f"/settings/{name.replace('~', '~0').replace('/', '~1')}"
         found += _one(pointer, was.settings.get(name), context.settings.get(name))
     return found + list(_messages(was.messages, context.messages))

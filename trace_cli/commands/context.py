@@ -29,7 +29,7 @@ from typing import Any
 import click
 
 from trace_cli import conversation, conversation_card, delta, links, params, readable, render
-from trace_cli.conversation import Context
+from trace_cli.conversation import Context, Spent
 from trace_cli.event import Event
 from trace_cli.index import Index
 from trace_cli.pointing import Pointed
@@ -67,10 +67,23 @@ def place(event: Event) -> dict[str, Any]:
     return {**{name: getattr(event, name) for name in names}, "_src": event.src}
 
 
-def usage(index: Index, number: int, context: Context) -> dict[str, Any]:
-    """The tokens of the run up to an event; `last` is what the response known last says of its own."""
-    of_run = (each for each in index.backwards(number) if each.type == "model.response")
-    return {**conversation.spent(of_run), "last": context.usage}
+class Usage:
+    """The tokens of each run up to an event. Asked in the order of the events, it reads each response once."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._spent: dict[int, Spent] = {}  # by run
+        self._upto: dict[int, int] = {}
+
+    def row(self, number: int, context: Context) -> dict[str, Any]:
+        """The sums, and as `last` what the response known last says of its own."""
+        index, run = self._index, self._index.run(number)
+        spent = self._spent.setdefault(run.number, Spent())
+        for each in range(self._upto.get(run.number, run.start), number + 1):
+            if index.run_of[each] == run.number and index.type(each) == "model.response":
+                spent.add(index.event(each))
+        self._upto[run.number] = number + 1
+        return {**spent.row(), "last": context.usage}
 
 
 @params.command(__doc__)
@@ -91,6 +104,7 @@ def command(
 ) -> int:
     pointed = Pointed("context", files, at, selection, strict)
     index = pointed.index
+    usage = Usage(index)
     found, without = 0, []
     with render.results(view, files) as results:
         for number in pointed.numbers:
@@ -106,7 +120,7 @@ def command(
                 lines = conversation_card.changed_lines(context, before, full)
                 results.card(delta_row(context, before), readable.with_hint(lines, params.FULL))
             else:
-                told = usage(index, number, context)
+                told = usage.row(number, context)
                 lines = conversation_card.lines(context, full, told)
                 results.card(row(context, told), readable.with_hint(lines, params.FULL))
     if without:
