@@ -23,7 +23,7 @@ def wrapped(line: Line, width: int) -> Iterator[Row]:
     room = width - len(indent)
     start: Row = ((indent, ""),) if indent else ()
     text = line.plain
-    if cell_len(text) <= room:
+    if len(text) <= 2 * room and cell_len(text) <= room:
         yield (*start, *line.spans)
         return
     position = 0

@@ -211,7 +211,7 @@ def _tool_result(name: str | None, content: Any, failed: bool, indent: int, full
         yield from _block_lines(block, {}, indent + 2, full)
 
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s"{}\[\],:]+')
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s"{}\[\],:]+')
 
 
 def json_lines(raw: bytes) -> Iterator[Line]:

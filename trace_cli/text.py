@@ -16,6 +16,8 @@ _CONTROL = re.compile(
 
 def visible(text: str) -> str:
     """`text` with what a terminal would obey shown as an escape, and newlines as ⏎."""
+    if text.isascii() and text.isprintable():
+        return text
     return _CONTROL.sub(_escape, text.replace("\n", "⏎").replace("\t", " "))
 
 
