@@ -214,6 +214,14 @@ class Index:
         found = self.time_of[number]
         return None if found != found else found
 
+    def unrecovered(self, run: Run) -> int | None:
+        """The number of a run's first error that nothing recovered, as far as is known by now."""
+        errors = run.chosen or run.errors
+        if errors is None:
+            return run.unrecovered
+        error = errors.unrecovered()
+        return None if error is None else error.event.index
+
     def since_start(self, number: int) -> float | None:
         """Seconds from the first event of its run."""
         now, start = self.time(number), self.time(self.run(number).start)

@@ -66,7 +66,7 @@ def unrecovered(index: Index, number: int) -> int | None:
     Where there is none, or it is this event: of the next run that has one, behind the last run of the first.
     """
     runs = index.runs[index.run_of[number] :] + index.runs[: index.run_of[number]]
-    found = [run.unrecovered for run in runs if run.unrecovered is not None]
+    found = [each for run in runs if (each := index.unrecovered(run)) is not None]
     return next((each for each in found if each != number), number if found else None)
 
 

@@ -94,7 +94,8 @@ class RunErrors:
 
     def unrecovered(self) -> Error | None:
         """The first error that nothing recovered, as far as was read."""
-        return min(self._unrecovered.values(), key=_order, default=None)
+        known = list(self._unrecovered.values())  # while another thread may go on
+        return min(known, key=_order, default=None)
 
     def _keep(self, *errors: Error | None) -> list[Error]:
         kept = []

@@ -7,9 +7,17 @@ from trace_cli.state import Seek, State, jump, pane_of, pane_size, scrolled, to,
 
 
 def waiting(state: State) -> bool:
-    """Whether `advance` has something to do."""
-    filtering = state.filter is not None and not state.filter.complete(state.index)
-    return bool(len(state.index)) and (filtering or state.seek is not None)
+    """Whether `advance` has something to do: not while only what is still to be read could help."""
+    index, chosen, seek = state.index, state.filter, state.seek
+    if not len(index):
+        return False
+    if chosen is not None and not chosen.complete(index):
+        return True
+    if seek is None:
+        return False
+    if seek.kind == "filter":
+        return index.complete or chosen is None or bool(chosen.numbers)
+    return seek.kind == "search" or index.complete or seek.at != len(index)
 
 
 def advance(state: State, spent: Spent) -> State:
@@ -23,8 +31,11 @@ def advance(state: State, spent: Spent) -> State:
 
 
 def _seek_error(state: State, seek: Seek, spent: Spent) -> State:
-    found = to_error(replace(state, seek=None, note=""), 1)
-    return state if found.seek else found
+    return to_error(replace(state, seek=None, note=""), 1)
+
+
+def _seek_unrecovered(state: State, seek: Seek, spent: Spent) -> State:
+    return to_unrecovered(replace(state, seek=None, note=""))
 
 
 def _seek_search(state: State, seek: Seek, spent: Spent) -> State:
@@ -72,12 +83,4 @@ def _seek_filter(state: State, seek: Seek, spent: Spent) -> State:
     return replace(state, note=f"filtering … {100 * chosen.scanned // len(state.index)} %")
 
 
-def _seek_anchor(state: State, seek: Seek, spent: Spent) -> State:
-    if not state.index.complete:
-        return state
-    if seek.name == "unrecovered":
-        return to_unrecovered(replace(state, seek=None, note=""))
-    return replace(state, seek=None)
-
-
-_SEEKS = {"error": _seek_error, "search": _seek_search, "filter": _seek_filter, "anchor": _seek_anchor}
+_SEEKS = {"error": _seek_error, "search": _seek_search, "filter": _seek_filter, "unrecovered": _seek_unrecovered}

@@ -15,16 +15,16 @@ REMEMBERED = 100  # jumps
 
 @dataclass(frozen=True, slots=True)
 class Seek:
-    """A wish that takes time: an `error`, or a hit of the `search`, forward or backward; or an `anchor` by name.
+    """A wish that takes time: for an `error`, the first `unrecovered` one, a hit of the `search`, or the `filter`.
 
-    `at` is where a search stands, `left` how many events it has still to look at.
+    `at` is where a search stands, or of how many events it is known that they do not help; `left` how many events
+    a search has still to look at.
     """
 
     kind: str
     step: int = 1
     at: int = 0
     left: int = 0
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +138,14 @@ def to_error(state: State, step: int) -> State:
     while number is not None and state.filter and not state.filter.holds(number):
         number = links.error(state.index, number, step)
     if number is None and step > 0 and not state.index.complete:
-        return replace(state, seek=Seek("error"), note="no error yet, reading on …")
+        return replace(state, seek=Seek("error", at=len(state.index)), note="no error yet, reading on …")
     return jump(state, number, f"no error {'behind' if step > 0 else 'before'} this event")
 
 
 def to_unrecovered(state: State) -> State:
     number = links.unrecovered(state.index, state.position)
     if number is None and not state.index.complete:
-        return replace(state, seek=Seek("anchor", name="unrecovered"), note="reading on …")
+        return replace(state, seek=Seek("unrecovered", at=len(state.index)), note="no error yet, reading on …")
     return jump(state, number, "no error without recovery")
 
 

@@ -215,6 +215,34 @@ def test_an_error_that_is_still_to_be_read_is_waited_for() -> None:
     assert seeking.advance(other, NEVER).position == 1, "another key takes the wish back"
 
 
+@pytest.mark.parametrize("key", ["e", "x"])
+def test_while_nothing_more_is_read_nothing_is_done(key: str) -> None:
+    index = Index()
+    events = list(Reading([str(SAMPLES / "failed.jsonl")]))
+    for event in events[:5]:
+        index.add(event)
+    state = stepping.press(State(index, typed_selection), key)
+    assert not seeking.waiting(state)
+    index.add(events[5])
+    assert seeking.waiting(state)
+    state = seeking.advance(state, NEVER)
+    assert (state.position, seeking.waiting(state)) == (0, False)
+    for event in events[6:9]:
+        index.add(event)
+    assert settled(state).position == 8
+
+
+def test_a_filter_waits_for_its_first_event() -> None:
+    index = Index()
+    events = list(Reading([str(SAMPLES / "failed.jsonl")]))
+    index.add(events[0])
+    state = pressed(State(index, typed_selection), "ftool.* Enter")
+    assert (state.position, seeking.waiting(state)) == (0, False)
+    for event in events[1:4]:
+        index.add(event)
+    assert settled(state).position == 3
+
+
 def test_a_search_takes_its_time_in_slices() -> None:
     state = started("failed")
     for key in [*"/rows", "Enter"]:
