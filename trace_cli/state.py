@@ -100,7 +100,7 @@ def to(state: State, number: int | None, none: str = "") -> State:
 
 
 def jump(state: State, number: int | None, none: str = "") -> State:
-    """As `_to`, noted in the history; lifts a filter that hides the event."""
+    """As `to`, noted in the history; lifts a filter that hides the event."""
     if number is None or number == state.position:
         return replace(state, note="" if number is not None else none)
     behind = (*state.behind, state.position)[-REMEMBERED:]
@@ -108,6 +108,7 @@ def jump(state: State, number: int | None, none: str = "") -> State:
 
 
 def lifted(state: State) -> State:
+    """Without its filter, if that hides the current event."""
     if state.filter is not None and not state.filter.holds(state.position):
         return replace(state, filter=None, note=f"the filter hid event {state.position}: it is off now")
     return state
@@ -125,10 +126,12 @@ def neighbour(state: State, step: int) -> int | None:
 
 
 def first(state: State) -> int:
+    """The first event that the filter lets through."""
     return state.filter.numbers[0] if state.filter and state.filter.numbers else 0
 
 
 def last(state: State) -> int:
+    """The last event that the filter lets through."""
     return state.filter.numbers[-1] if state.filter and state.filter.numbers else len(state.index) - 1
 
 
@@ -143,6 +146,7 @@ def to_error(state: State, step: int) -> State:
 
 
 def to_unrecovered(state: State) -> State:
+    """To the first error that nothing recovered, of this run or another, or a wish for one."""
     number = links.unrecovered(state.index, state.position)
     if number is None and not state.index.complete:
         return replace(state, seek=Seek("unrecovered", at=len(state.index)), note="no error yet, reading on …")
@@ -150,6 +154,7 @@ def to_unrecovered(state: State) -> State:
 
 
 def scrolled(state: State, rows: int) -> State:
+    """The pane so many rows further down, up for a negative number, no further than it goes."""
     room = pane_size(state)[1]
     if len(state.index) == 0 or room < 1:
         return state
@@ -157,4 +162,5 @@ def scrolled(state: State, rows: int) -> State:
 
 
 def sought(state: State, step: int) -> State:
+    """A wish for the next hit of the search, forward or backward."""
     return replace(state, seek=Seek("search", step, state.position, len(state.index)))

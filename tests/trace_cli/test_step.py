@@ -207,6 +207,25 @@ def test_what_is_wrong_with_the_lines_is_told_at_the_end(folder: Path) -> None:
     assert "damaged.jsonl:2: cut off after 60 bytes; skipped\n" in (folder / "said").read_text()
 
 
+def test_what_ends_reading_is_told_when_the_session_ends(folder: Path) -> None:
+    lines = (folder / "failed.jsonl").read_bytes()
+    (folder / "large.jsonl").write_bytes(lines + b'{"type":"note","text":"' + b"x" * 50_000 + b'"}\n' + lines)
+    with Typing("ulimit -f 8; cat large.jsonl | trace step", folder, 120, 30) as terminal:
+        terminal.until("0 of 10 ")
+        terminal.type("q")
+        assert ended(terminal) == 2
+        assert terminal.shown == "trace: cannot keep what is read from a pipe: File too large"
+
+
+def test_a_file_that_is_cut_down_meanwhile_ends_it_with_a_word(folder: Path) -> None:
+    with Typing("trace step failed.jsonl", folder, 120, 30) as terminal:
+        terminal.until("0 of 10 ")
+        os.truncate(folder / "failed.jsonl", 1000)
+        terminal.type("G")
+        assert ended(terminal) == 2
+        assert terminal.rows[0] == "trace: failed.jsonl: became shorter while it was looked at"
+
+
 def test_nothing_to_step_through_opens_no_screen(folder: Path) -> None:
     (folder / "empty.jsonl").touch()
     for file, said, status in (
