@@ -8,6 +8,11 @@ class TraceError(Exception):
         super().__init__(message if hint is None else f"{message}\n  {hint}")
 
 
+def first_line(error: TraceError) -> str:
+    """What is wrong, without what to type instead."""
+    return str(error).partition("\n")[0]
+
+
 class ClosedPipe(Exception):
     """Whoever read our output has gone. No OSError, which click would answer with a status of its own."""
 

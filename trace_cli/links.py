@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from trace_cli import conversation, delta
+from trace_cli.errors import TraceError
 from trace_cli.event import Event
 from trace_cli.index import Index
 
@@ -18,6 +19,13 @@ def partner(index: Index, number: int) -> int | None:
     wanted = index.call_of[number]
     if not wanted:
         return None
+    try:
+        return _partner(index, number, wanted)
+    except TraceError:  # the file is not what it was
+        return None
+
+
+def _partner(index: Index, number: int, wanted: int) -> int | None:
     event = index.event(number)
     call_id, run = event.call_id, index.run_of[number]
     for step in (-1, 1) if event.type.endswith(ANSWERS) else (1, -1):

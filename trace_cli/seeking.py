@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from trace_cli.errors import TraceError, first_line
 from trace_cli.finding import Spent
 from trace_cli.state import Seek, State, jump, pane_of, pane_size, scrolled, to, to_error, to_unrecovered
 
@@ -23,11 +24,17 @@ def waiting(state: State) -> bool:
 def advance(state: State, spent: Spent) -> State:
     """Goes on with filter and search, until done or the time is over."""
     if state.filter is not None and not state.filter.complete(state.index):
-        state.filter.advance(state.index, spent)
+        try:
+            state.filter.advance(state.index, spent)
+        except TraceError as error:
+            return replace(state, filter=None, seek=None, note=first_line(error))
     seek = state.seek
     if seek is None or not len(state.index):
         return state
-    return _SEEKS[seek.kind](state, seek, spent)
+    try:
+        return _SEEKS[seek.kind](state, seek, spent)
+    except TraceError as error:  # the file is not what it was
+        return replace(state, seek=None, note=first_line(error))
 
 
 def _seek_error(state: State, seek: Seek, spent: Spent) -> State:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from trace_cli import links, pane, prompt
+from trace_cli.errors import TraceError, first_line
 from trace_cli.state import (
     Prompt,
     State,
@@ -31,7 +32,10 @@ def press(state: State, key: str) -> State:
     if action is None:
         known = "" if len(key) > 1 and key[0].isupper() else f"no key {key}: "
         return replace(state, note=f"{known}? shows the keys")
-    return action(replace(state, note="", seek=None))
+    try:
+        return action(replace(state, note="", seek=None))
+    except TraceError as error:  # the file is not what it was
+        return replace(state, note=first_line(error))
 
 
 def resized(state: State, columns: int, lines: int) -> State:

@@ -217,13 +217,20 @@ def test_what_ends_reading_is_told_when_the_session_ends(folder: Path) -> None:
         assert terminal.shown == "trace: cannot keep what is read from a pipe: File too large"
 
 
-def test_a_file_that_is_cut_down_meanwhile_ends_it_with_a_word(folder: Path) -> None:
+def test_a_file_that_is_cut_down_meanwhile_is_told(folder: Path) -> None:
+    said = "failed.jsonl: became shorter while it was looked at"
     with Typing("trace step failed.jsonl", folder, 120, 30) as terminal:
         terminal.until("0 of 10 ")
         os.truncate(folder / "failed.jsonl", 1000)
         terminal.type("G")
+        terminal.until(f"│ {said}")
+        for keys in ("u", "/rows\r", "f--tool write\r", "o", "c", "d", "i"):
+            terminal.type(":", "9", "Enter", keys)
+        terminal.type(":", "8", "Enter", "u")
+        terminal.until_true(lambda: terminal.rows[29] == said)
+        terminal.type("Enter")
         assert ended(terminal) == 2
-        assert terminal.rows[0] == "trace: failed.jsonl: became shorter while it was looked at"
+        assert terminal.rows[0] == f"trace: {said}"
 
 
 def test_nothing_to_step_through_opens_no_screen(folder: Path) -> None:
