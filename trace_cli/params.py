@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -236,12 +235,6 @@ def _add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., A
     return shell
 
 
-@click.command(add_help_option=False)
-@selecting
-def _typed_options(selection: Selection) -> Selection:
-    return selection
-
-
 _FIELD = re.compile(r"(?:payload|type|timestamp|run_id|seq|call_id|step_id|_src|_error|v)\b")
 
 
@@ -254,13 +247,25 @@ def typed_selection(text: str) -> Selection:
         return Selection(error=True)
     try:
         if text.startswith("-"):
-            found: Selection = _typed_options.main(shlex.split(text), standalone_mode=False)
-            return found
+            return _options(text)
         if re.fullmatch(r"[\w.*?\[\]-]+", text) and not _FIELD.match(text):
             return Selection(types=(text,) if re.search(r"[.*?\[]", text) else (text, f"{text}.*"))
         return Selection(where=(expression.holds(expression.compile(text)),))
     except click.ClickException as error:
         raise ValueError(error.format_message()) from None
+
+
+def _options(text: str) -> Selection:
+    """The selection that options make, as of a command line."""
+    import shlex
+
+    @click.command(add_help_option=False)
+    @selecting
+    def chosen(selection: Selection) -> Selection:
+        return selection
+
+    found: Selection = chosen.main(shlex.split(text), standalone_mode=False)
+    return found
 
 
 def expect_input(otherwise: str = "no FILE, and standard input is a terminal") -> None:
