@@ -358,6 +358,7 @@ def play(scenario: Scenario, way: Way, wrap: Callable[[Any], Any]) -> tuple[Agen
             await agent.close()
 
     before = sys.unraisablehook
+    gc.disable()  # what is left in a cycle goes when it is collected below, not now in this play and then in that
     sys.unraisablehook = lambda told: troubles.append(f"unraisable: {told.exc_type.__name__}")
     try:
         with warnings.catch_warnings(record=True) as warned:
@@ -366,6 +367,7 @@ def play(scenario: Scenario, way: Way, wrap: Callable[[Any], Any]) -> tuple[Agen
             agent.kept.clear()
             gc.collect()
     finally:
+        gc.enable()
         sys.unraisablehook = before
         server.close()
     said = [f"{told.category.__name__}: {told.message}" for told in warned]
