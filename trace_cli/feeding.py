@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from time import monotonic
 
 from trace_cli import streams
 from trace_cli.index import Index
 from trace_cli.reading import Reading
 
-NOTICE = 512  # events after which those who wait are told that there are more
+NOTICE_S = 0.1  # how often those who wait are told that there are more events, while there are more and more
 
 
 class Feeder:
@@ -64,10 +65,12 @@ class Feeder:
 
     def _read(self) -> None:
         self.trace.pause = self._told
+        due = 0.0  # the first event is told at once
         for event in self.trace:
             self._index.add(event)
-            if len(self._index) % NOTICE == 0:
+            if monotonic() >= due:
                 self._told()
+                due = monotonic() + NOTICE_S
         self._index.close()
 
     def _told(self) -> None:
