@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -271,6 +272,7 @@ def test_many_events_open_and_answer(folder: Path) -> None:
         many.writelines(event % (number, number) for number in range(100_000))
     with Typing("trace step many.jsonl", folder, 120, 30) as terminal:
         terminal.until("0 of 100,000 ")
+        assert re.search(rb"0 of [\d,]+\+", terminal.raw), "shown while it was read"
         terminal.type("G")
         terminal.until(">  99999 note")
         terminal.type(":", "77777", "Enter")
