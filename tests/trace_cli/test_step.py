@@ -104,6 +104,7 @@ def test_a_growing_file_is_followed_across_rotation(folder: Path) -> None:
         run.write_bytes(b"".join(lines[5:9]))
         terminal.until("8 of 9+")
         terminal.until("✗ 1 error")
+        terminal.until("│ ✗ ValueError: no rows [/] in q1")
         terminal.type("p", "F")
         terminal.until("no longer following")
         terminal.type("y")
@@ -111,6 +112,25 @@ def test_a_growing_file_is_followed_across_rotation(folder: Path) -> None:
         terminal.type("q")
         assert ended(terminal) == 0
         assert terminal.shown == "run.jsonl:3"
+
+
+@pytest.mark.parametrize(("end", "known"), [(-1, 3), (-50, 2)])
+def test_a_last_line_that_was_not_whole_is_taken_up_where_it_was(folder: Path, end: int, known: int) -> None:
+    lines = (folder / "failed.jsonl").read_bytes().splitlines(keepends=True)
+    run = folder / "run.jsonl"
+    run.write_bytes(b"".join(lines[:3])[:end])
+    with Typing("trace step run.jsonl 2>said", folder, 120, 30) as terminal:
+        terminal.until(f"0 of {known} ")
+        terminal.type("F")
+        terminal.until("following: F ends it")
+        with open(run, "ab", buffering=0) as file:
+            file.write(b"".join(lines[:4])[len(b"".join(lines[:3])) + end :])
+        terminal.until("3 of 4+")
+        terminal.type("y")
+        terminal.until_true(lambda: terminal.rows[29] == "run.jsonl:4")
+        terminal.type("q")
+        assert ended(terminal) == 0
+    assert "skipped" not in (folder / "said").read_text()
 
 
 def test_a_pipe_cannot_be_followed_but_is_read_on(folder: Path) -> None:
