@@ -85,7 +85,7 @@ def _seek_filter(state: State, seek: Seek, spent: Spent) -> State:
         number = chosen.near(seek.at)
         if number is None and not state.index.complete:
             return state
-        none = f"nothing matches {chosen.text}: f changes it, Esc shows all again"
+        none = f"nothing matches {chosen.text or 'the selection'}: f changes it, Esc shows all again"
         return to(replace(state, seek=None, note=""), number, none)
     return replace(state, note=f"filtering … {100 * chosen.scanned // len(state.index)} %")
 

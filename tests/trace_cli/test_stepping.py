@@ -188,6 +188,11 @@ def test_a_filter_can_be_given_from_the_start() -> None:
     assert pressed(state, "f").prompt is not None
 
 
+def test_a_selection_that_nothing_matches_is_named() -> None:
+    state = settled(prompt.filtered(started("failed"), Filter("", Selection(tools=("nope",)))))
+    assert state.note == "nothing matches the selection: f changes it, Esc shows all again"
+
+
 def test_errors_that_are_known_late_are_in_the_filter() -> None:
     index = Index()
     for event in list(Reading([str(SAMPLES / "exhausted.jsonl")]))[:-1]:
