@@ -24,10 +24,14 @@ def waiting(state: State) -> bool:
 def advance(state: State, spent: Spent) -> State:
     """Goes on with filter and search, until done or the time is over."""
     if state.filter is not None and not state.filter.complete(state.index):
+        numbers = state.filter.numbers
+        at_end = state.following and (not numbers or state.position >= numbers[-1])
         try:
             state.filter.advance(state.index, spent)
         except TraceError as error:
             return replace(state, filter=None, seek=None, note=first_line(error))
+        if at_end and state.filter.numbers:
+            state = to(state, max(state.position, state.filter.numbers[-1]))
     seek = state.seek
     if seek is None or not len(state.index):
         return state

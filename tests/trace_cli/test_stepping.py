@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -274,6 +275,49 @@ def test_who_follows_stays_at_the_end() -> None:
     index.add(events[5])
     assert stepping.grown(state, 5).position == 3
     assert not stepping.press(state, "F").following
+
+
+def test_who_follows_stays_at_the_end_of_the_filter() -> None:
+    index = Index()
+    events = list(Reading([str(SAMPLES / "failed.jsonl")]))
+    for event in events[:4]:
+        index.add(event)
+    state = pressed(State(index, typed_selection), "ftool.result Enter F")
+    places = []
+    for event in events[4:]:
+        before = len(index)
+        index.add(event)
+        state = settled(stepping.grown(state, before))
+        places.append(state.position)
+    assert places == [4, 4, 4, 4, 8, 8]
+    assert state.filter is not None, "the filter is still there"
+
+
+def test_who_looks_at_an_earlier_event_of_the_filter_stays_there() -> None:
+    index = Index()
+    events = list(Reading([str(SAMPLES / "failed.jsonl")]))
+    for event in events[:5]:
+        index.add(event)
+    state = pressed(State(index, typed_selection), "ftool.* Enter F p")
+    for event in events[5:]:
+        index.add(event)
+    assert settled(stepping.grown(state, 5)).position == 3
+
+
+@pytest.mark.parametrize(("sample", "number"), [("recovered", 2), ("recovered", 5), ("failed", 7), ("steps", 2)])
+def test_a_card_tells_what_became_of_an_error_meanwhile(sample: str, number: int) -> None:
+    index = Index()
+    events = list(Reading([str(SAMPLES / f"{sample}.jsonl")]))
+    for event in events[: number + 1]:
+        index.add(event)
+    state = State(index, typed_selection, (120, 30), number)
+    for event in events[number + 1 :]:
+        shown(state)
+        index.add(event)
+    told = shown(state)
+    assert ", never recovered" in told or ", recovered later" in told
+    pane._pane.cache_clear()
+    assert told == shown(state)
 
 
 def written(folder: Path, *payloads: object) -> State:
