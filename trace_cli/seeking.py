@@ -71,7 +71,7 @@ def _shown_hit(state: State) -> State:
     """Scrolled to the first row that has what was sought; texts are unfolded where it is hidden."""
     for full in dict.fromkeys((state.full, True)):
         there = replace(state, full=full)
-        room = pane_size(there)[1]
+        room = pane_size(there)[1] - 1  # the last row may have to say that there is more
         rows = pane_of(there).rows(0, 5_000)
         for number, row in enumerate(rows):
             if state.search and state.search.shown.search("".join(text for text, _ in row)):

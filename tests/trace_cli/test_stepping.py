@@ -338,6 +338,24 @@ def test_a_hit_in_a_folded_text_is_unfolded_and_scrolled_to(tmp_path: Path) -> N
     assert "here it is" in shown(pressed(state, "/here Space it Space is Enter"))
 
 
+@pytest.mark.parametrize("size", [(120, 30), (80, 24), (30, 8)])
+def test_a_hit_is_in_sight_in_whichever_row_it_is(tmp_path: Path, size: tuple[int, int]) -> None:
+    for row in range(45):
+        lines = [f"line {number}" for number in range(45)]
+        lines[row] = "needle here"
+        state = replace(written(tmp_path, {}, {"text": "\n".join(lines)}), size=size)
+        assert "needle here" in shown(pressed(state, "z /needle Enter")), row
+
+
+def test_of_a_long_prompt_the_end_shows(tmp_path: Path) -> None:
+    state = replace(started("failed"), size=(40, 10))
+    for text in ("x" * 100, "日" * 100, "e\u0301" * 100):
+        foot = shown(pressed(state, f"f{text}END")).splitlines()[-1]
+        assert foot.startswith("filter: …"), foot
+        assert foot.endswith(f"{text[-1]}END"), foot
+    assert shown(pressed(state, "fEND")).splitlines()[-1] == "filter: END"
+
+
 @pytest.mark.parametrize("text", ["café", 'say "no"', "a\\b", "日本", "x/y"])
 def test_a_text_is_found_however_json_spells_it(text: str) -> None:
     for spelled in (json.dumps({"k": f"<{text}>"}), json.dumps({"k": f"<{text}>"}, ensure_ascii=False)):
