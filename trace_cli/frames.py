@@ -6,7 +6,7 @@ from trace_cli import links
 from trace_cli.card import color_of
 from trace_cli.errors import TraceError
 from trace_cli.index import Index
-from trace_cli.layout import Row, cut, fitted
+from trace_cli.layout import Row, cut, fitted, tail
 from trace_cli.state import SMALLEST, State, list_size, pane_of, pane_size, side_by_side
 from trace_cli.text import visible
 
@@ -86,7 +86,8 @@ def _header(state: State) -> Row:
 def _foot(state: State) -> Row:
     if state.prompt is not None:
         label = {"/": "/", ":": ":", "f": "filter: "}[state.prompt.kind]
-        return ((label, "bold"), (visible(state.prompt.text), ""), (" ", "reverse"))
+        room = state.size[0] - len(label) - 1
+        return ((label, "bold"), (tail(visible(state.prompt.text), room), ""), (" ", "reverse"))
     if state.note:
         return ((visible(state.note), "yellow"),)
     if state.search is not None:
