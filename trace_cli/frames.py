@@ -23,8 +23,9 @@ def frame(state: State) -> list[Row]:
     """The rows of the screen, each as wide as it, from top to bottom."""
     columns, lines = state.size
     if columns < SMALLEST[0] or lines < SMALLEST[1]:
-        text = f"{columns}x{lines} is too small: {SMALLEST[0]}x{SMALLEST[1]} at least"
-        return [fitted(((text, ""),), columns)] + [fitted((), columns)] * (lines - 1)
+        least = f"{SMALLEST[0]}x{SMALLEST[1]} at least"
+        text = f"{columns}x{lines} is too small: {least}"
+        return [fitted(((text if len(text) <= columns else least, ""),), columns)] + [fitted((), columns)] * (lines - 1)
     rows = [_header(state)]
     if not len(state.index):
         middle = "waiting for the first event …" if not state.index.complete else "no events"

@@ -394,6 +394,11 @@ def test_a_long_card_scrolls_and_no_further_than_its_end(tmp_path: Path) -> None
     assert pressed(end, " ".join(["b"] * 50)).scroll == 0
 
 
+@pytest.mark.parametrize("size", [(14, 1), (20, 4), (29, 50), (200, 7)])
+def test_a_screen_that_is_too_small_says_what_it_takes(size: tuple[int, int]) -> None:
+    assert "30x8 at least" in shown(replace(started("failed"), size=size))
+
+
 def test_marks_are_kept_in_order_and_end_the_session() -> None:
     state = pressed(started("failed"), ":5 Enter m g m :3 Enter m m W")
     assert (state.marks, state.ended) == ((0, 5), "marked")
