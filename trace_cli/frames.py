@@ -10,6 +10,7 @@ from trace_cli.layout import Row, cut, fitted, tail
 from trace_cli.state import SMALLEST, State, list_size, pane_of, pane_size, side_by_side
 from trace_cli.text import visible
 
+LONGEST = 400  # characters that are looked at of a name or a type: few screens are wider
 LARGE = 400_000  # bytes of an event that is not parsed for its row in the list
 KEYS = (  # what the foot says, on a wide screen and on narrow ones
     "n p step  e E error  x unrecovered  o other half  u cause  / search  f filter  c d conversation  ? help  q",
@@ -76,7 +77,7 @@ def _header(state: State) -> Row:
     if state.marks:
         parts.append(f"{len(state.marks)} marked")
     return (
-        (f" {cut(visible(name), state.size[0] // 3)} ", "bold reverse"),
+        (f" {cut(visible(name[:LONGEST]), state.size[0] // 3)} ", "bold reverse"),
         (f"  {position} of {len(index):,}{reading}  ", "bold"),
         (f"✗ {errors:,} error{'s'[: errors != 1]}" if errors else "no errors", "bold red" if errors else "dim"),
         ("  following" if state.following else "", "green"),
@@ -126,7 +127,7 @@ def _event_row(state: State, number: int, partner: int | None, digits: int, widt
     row: Row = (
         (marks, "bold red" if failed else "bold"),
         (f"{number:>{digits}} ", "dim"),
-        (f"{visible(kind):<14} ", style),
+        (f"{visible(kind[:LONGEST]):<14} ", style),
         (text, ""),
     )
     row = fitted(row, width)
