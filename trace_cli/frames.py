@@ -6,10 +6,11 @@ from trace_cli import links
 from trace_cli.card import color_of
 from trace_cli.errors import TraceError
 from trace_cli.index import Index
-from trace_cli.layout import Row, cut, fitted
+from trace_cli.layout import Row, cut, fitted, tail
 from trace_cli.state import SMALLEST, State, list_size, pane_of, pane_size, side_by_side
 from trace_cli.text import visible
 
+LONGEST = 400  # characters that are looked at of a name or a type: few screens are wider
 LARGE = 400_000  # bytes of an event that is not parsed for its row in the list
 KEYS = (  # what the foot says, on a wide screen and on narrow ones
     "n p step  e E error  x unrecovered  o other half  u cause  / search  f filter  c d conversation  ? help  q",
@@ -23,8 +24,9 @@ def frame(state: State) -> list[Row]:
     """The rows of the screen, each as wide as it, from top to bottom."""
     columns, lines = state.size
     if columns < SMALLEST[0] or lines < SMALLEST[1]:
-        text = f"{columns}x{lines} is too small: {SMALLEST[0]}x{SMALLEST[1]} at least"
-        return [fitted(((text, ""),), columns)] + [fitted((), columns)] * (lines - 1)
+        least = f"{SMALLEST[0]}x{SMALLEST[1]} at least"
+        text = f"{columns}x{lines} is too small: {least}"
+        return [fitted(((text if len(text) <= columns else least, ""),), columns)] + [fitted((), columns)] * (lines - 1)
     rows = [_header(state)]
     if not len(state.index):
         middle = "waiting for the first event …" if not state.index.complete else "no events"
@@ -75,7 +77,7 @@ def _header(state: State) -> Row:
     if state.marks:
         parts.append(f"{len(state.marks)} marked")
     return (
-        (f" {cut(visible(name), state.size[0] // 3)} ", "bold reverse"),
+        (f" {cut(visible(name[:LONGEST]), state.size[0] // 3)} ", "bold reverse"),
         (f"  {position} of {len(index):,}{reading}  ", "bold"),
         (f"✗ {errors:,} error{'s'[: errors != 1]}" if errors else "no errors", "bold red" if errors else "dim"),
         ("  following" if state.following else "", "green"),
@@ -86,7 +88,8 @@ def _header(state: State) -> Row:
 def _foot(state: State) -> Row:
     if state.prompt is not None:
         label = {"/": "/", ":": ":", "f": "filter: "}[state.prompt.kind]
-        return ((label, "bold"), (visible(state.prompt.text), ""), (" ", "reverse"))
+        room = state.size[0] - len(label) - 1
+        return ((label, "bold"), (tail(visible(state.prompt.text), room), ""), (" ", "reverse"))
     if state.note:
         return ((visible(state.note), "yellow"),)
     if state.search is not None:
@@ -124,7 +127,7 @@ def _event_row(state: State, number: int, partner: int | None, digits: int, widt
     row: Row = (
         (marks, "bold red" if failed else "bold"),
         (f"{number:>{digits}} ", "dim"),
-        (f"{visible(kind):<14} ", style),
+        (f"{visible(kind[:LONGEST]):<14} ", style),
         (text, ""),
     )
     row = fitted(row, width)

@@ -81,6 +81,16 @@ def cut(text: str, width: int) -> str:
     return text if cell_len(text) <= width else plain(fitted(((text, ""),), max(width, 1)))
 
 
+def tail(text: str, width: int) -> str:
+    """The end of a text, at most so many cells of it, with an ellipsis where it was longer."""
+    if cell_len(text) <= width:
+        return text
+    start = len(text)
+    while start and cell_len(text[start - 1 :]) < width:
+        start -= 1
+    return f"…{text[start:]}"
+
+
 def plain(row: Iterable[Span]) -> str:
     """The text of a row, without what is blank behind it."""
     return "".join(text for text, _ in row).rstrip()

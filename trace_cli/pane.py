@@ -74,8 +74,15 @@ def pane(index: Index, number: int, view: str, full: bool, width: int) -> Pane:
     if view == HELP:
         return Pane(_wrapped((said(each) for each in _help(width)), width))
     partner = links.partner(index, number)
-    known = (index.complete, number in index.errors, partner is not None and partner in index.errors)
+    run = index.run(number)
+    known = (index.complete, run.ended, run.name, _error_known(index, number), _error_known(index, partner))
     return _pane(index, number, partner, view, full, width, known)
+
+
+def _error_known(index: Index, number: int | None) -> object:
+    """What can still change of what is told of an event's error."""
+    error = None if number is None else index.errors.get(number)
+    return error and (error.get("kind"), error.get("recovered"))
 
 
 def _help(width: int) -> list[str]:
@@ -89,7 +96,7 @@ def _help(width: int) -> list[str]:
 
 @lru_cache(maxsize=KEPT)
 def _pane(
-    index: Index, number: int, partner: int | None, view: str, full: bool, width: int, known: tuple[bool, ...]
+    index: Index, number: int, partner: int | None, view: str, full: bool, width: int, known: tuple[object, ...]
 ) -> Pane:
     return Pane(_wrapped(_lines(index, number, partner, view, full), width))
 

@@ -78,8 +78,15 @@ def _at_time(state: State, moment: float | None) -> State:
     start = index.runs[run].start
     later = (n for n in count(start) if n >= len(index) or (index.run_of[n] == run and index.time_of[n] >= moment))
     number = next(later)
-    told = datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%S")
-    return jump(state, number if number < len(index) else None, f"no event of this run at {told}Z or later")
+    none = f"no event of this run at {_told(moment)} or later"
+    return jump(state, number if number < len(index) else None, none)
+
+
+def _told(moment: float) -> str:
+    try:
+        return datetime.fromtimestamp(moment, UTC).strftime("%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):  # so many days away that no calendar has them
+        return "that time"
 
 
 _ACCEPTS = {"/": _accept_search, ":": _accept_place, "f": _accept_filter}

@@ -24,10 +24,14 @@ def waiting(state: State) -> bool:
 def advance(state: State, spent: Spent) -> State:
     """Goes on with filter and search, until done or the time is over."""
     if state.filter is not None and not state.filter.complete(state.index):
+        numbers = state.filter.numbers
+        at_end = state.following and (not numbers or state.position >= numbers[-1])
         try:
             state.filter.advance(state.index, spent)
         except TraceError as error:
             return replace(state, filter=None, seek=None, note=first_line(error))
+        if at_end and state.filter.numbers:
+            state = to(state, max(state.position, state.filter.numbers[-1]))
     seek = state.seek
     if seek is None or not len(state.index):
         return state
@@ -67,7 +71,7 @@ def _shown_hit(state: State) -> State:
     """Scrolled to the first row that has what was sought; texts are unfolded where it is hidden."""
     for full in dict.fromkeys((state.full, True)):
         there = replace(state, full=full)
-        room = pane_size(there)[1]
+        room = pane_size(there)[1] - 1  # the last row may have to say that there is more
         rows = pane_of(there).rows(0, 5_000)
         for number, row in enumerate(rows):
             if state.search and state.search.shown.search("".join(text for text, _ in row)):
@@ -85,7 +89,7 @@ def _seek_filter(state: State, seek: Seek, spent: Spent) -> State:
         number = chosen.near(seek.at)
         if number is None and not state.index.complete:
             return state
-        none = f"nothing matches {chosen.text}: f changes it, Esc shows all again"
+        none = f"nothing matches {chosen.text or 'the selection'}: f changes it, Esc shows all again"
         return to(replace(state, seek=None, note=""), number, none)
     return replace(state, note=f"filtering … {100 * chosen.scanned // len(state.index)} %")
 

@@ -44,8 +44,11 @@ def resized(state: State, columns: int, lines: int) -> State:
 
 
 def grown(state: State, before: int) -> State:
-    """The state after events were added to `before` of them: who follows stays at the end."""
-    if state.following and state.position >= before - 1 and len(state.index) > before:
+    """The state after events were added to `before` of them: who follows stays at the end.
+
+    That of a filter moves when it has looked at them, in `advance`.
+    """
+    if state.following and state.filter is None and state.position >= before - 1 and len(state.index) > before:
         return to(state, last(state))
     return state
 

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -88,6 +90,8 @@ def shown(state: State) -> str:
         (":03:17:06 Enter", 6),
         (":3:17 Enter", 0),
         (":2026-05-24T03:17:02Z Enter", 2),
+        ("G :-99999999999999d Enter", 0),
+        ("G :0001-01-01T00:00:00+23:00 Enter", 0),
         (":+90s Enter", 0),
         (":oops Enter", 0),
         (":4 Esc", 0),
@@ -152,6 +156,8 @@ def test_a_key_goes_where_it_says(keys: str, position: int) -> None:
         ("Q", "no key Q: ? shows the keys"),
         (":99 Enter", "no event 99: there are 0 to 9"),
         (":+90s Enter", "no event of this run at 03:18:30Z or later"),
+        (":+99999999999999d Enter", "no event of this run at that time or later"),
+        (f":+{'9' * 400}s Enter", "no event of this run at that time or later"),
         (":oops Enter", "'oops': write an event's number, +90s (into the run), -5s (before) or 03:17:04"),
         ("/zzz Enter", "nothing has 'zzz'"),
         ("/[ Enter", "'[': unterminated character set at position 0"),
@@ -182,6 +188,11 @@ def test_a_filter_can_be_given_from_the_start() -> None:
     state = settled(prompt.filtered(started("failed"), Filter("", Selection(tools=("write",)))))
     assert state.position == 7
     assert pressed(state, "f").prompt is not None
+
+
+def test_a_selection_that_nothing_matches_is_named() -> None:
+    state = settled(prompt.filtered(started("failed"), Filter("", Selection(tools=("nope",)))))
+    assert state.note == "nothing matches the selection: f changes it, Esc shows all again"
 
 
 def test_errors_that_are_known_late_are_in_the_filter() -> None:
@@ -267,6 +278,49 @@ def test_who_follows_stays_at_the_end() -> None:
     assert not stepping.press(state, "F").following
 
 
+def test_who_follows_stays_at_the_end_of_the_filter() -> None:
+    index = Index()
+    events = list(Reading([str(SAMPLES / "failed.jsonl")]))
+    for event in events[:4]:
+        index.add(event)
+    state = pressed(State(index, typed_selection), "ftool.result Enter F")
+    places = []
+    for event in events[4:]:
+        before = len(index)
+        index.add(event)
+        state = settled(stepping.grown(state, before))
+        places.append(state.position)
+    assert places == [4, 4, 4, 4, 8, 8]
+    assert state.filter is not None, "the filter is still there"
+
+
+def test_who_looks_at_an_earlier_event_of_the_filter_stays_there() -> None:
+    index = Index()
+    events = list(Reading([str(SAMPLES / "failed.jsonl")]))
+    for event in events[:5]:
+        index.add(event)
+    state = pressed(State(index, typed_selection), "ftool.* Enter F p")
+    for event in events[5:]:
+        index.add(event)
+    assert settled(stepping.grown(state, 5)).position == 3
+
+
+@pytest.mark.parametrize(("sample", "number"), [("recovered", 2), ("recovered", 5), ("failed", 7), ("steps", 2)])
+def test_a_card_tells_what_became_of_an_error_meanwhile(sample: str, number: int) -> None:
+    index = Index()
+    events = list(Reading([str(SAMPLES / f"{sample}.jsonl")]))
+    for event in events[: number + 1]:
+        index.add(event)
+    state = State(index, typed_selection, (120, 30), number)
+    for event in events[number + 1 :]:
+        shown(state)
+        index.add(event)
+    told = shown(state)
+    assert ", never recovered" in told or ", recovered later" in told
+    pane._pane.cache_clear()
+    assert told == shown(state)
+
+
 def written(folder: Path, *payloads: object) -> State:
     """A session over events with these payloads."""
     file = folder / "run.jsonl"
@@ -283,6 +337,24 @@ def test_a_hit_in_a_folded_text_is_unfolded_and_scrolled_to(tmp_path: Path) -> N
     state = written(tmp_path, {}, {"text": text})
     assert "here it is" not in shown(pressed(state, "n"))
     assert "here it is" in shown(pressed(state, "/here Space it Space is Enter"))
+
+
+@pytest.mark.parametrize("size", [(120, 30), (80, 24), (30, 8)])
+def test_a_hit_is_in_sight_in_whichever_row_it_is(tmp_path: Path, size: tuple[int, int]) -> None:
+    for row in range(45):
+        lines = [f"line {number}" for number in range(45)]
+        lines[row] = "needle here"
+        state = replace(written(tmp_path, {}, {"text": "\n".join(lines)}), size=size)
+        assert "needle here" in shown(pressed(state, "z /needle Enter")), row
+
+
+def test_of_a_long_prompt_the_end_shows(tmp_path: Path) -> None:
+    state = replace(started("failed"), size=(40, 10))
+    for text in ("x" * 100, "日" * 100, "e\u0301" * 100):
+        foot = shown(pressed(state, f"f{text}END")).splitlines()[-1]
+        assert foot.startswith("filter: …"), foot
+        assert foot.endswith(f"{text[-1]}END"), foot
+    assert shown(pressed(state, "fEND")).splitlines()[-1] == "filter: END"
 
 
 @pytest.mark.parametrize("text", ["café", 'say "no"', "a\\b", "日本", "x/y"])
@@ -321,6 +393,25 @@ def test_a_long_card_scrolls_and_no_further_than_its_end(tmp_path: Path) -> None
     assert pressed(end, "Space").scroll == end.scroll
     assert pressed(end, "z").scroll == 0
     assert pressed(end, " ".join(["b"] * 50)).scroll == 0
+
+
+@pytest.mark.parametrize("size", [(14, 1), (20, 4), (29, 50), (200, 7)])
+def test_a_screen_that_is_too_small_says_what_it_takes(size: tuple[int, int]) -> None:
+    assert "30x8 at least" in shown(replace(started("failed"), size=size))
+
+
+def test_of_names_and_types_of_megabytes_a_frame_looks_at_the_start(tmp_path: Path) -> None:
+    much = "\u00e9" * 2_000_000
+    events = [{"type": much, "run_id": "r"}] * 3 + [{"type": "run.started", "run_id": "r", "payload": {"name": much}}]
+    file = tmp_path / "run.jsonl"
+    file.write_text("".join(json.dumps({"v": 1, "seq": 0, **each}) + "\n" for each in events))
+    state = replace(State(Index(), typed_selection, (120, 30)), position=3)
+    for event in Reading([str(file)]):
+        state.index.add(event)
+    shown(state)  # reads the event and lays it out
+    before = process_time()
+    frame(state)
+    assert process_time() - before < 0.1, "seconds; half of one where the four texts are looked at whole"
 
 
 def test_marks_are_kept_in_order_and_end_the_session() -> None:
