@@ -1,5 +1,6 @@
 """`trace step` on a real terminal: what a person types and sees, in pipes, with signals; and without one."""
 
+import gzip
 import json
 import os
 import re
@@ -7,11 +8,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from processes import copy_samples, shell
-from typing_at import ALTERNATE, Typing
+from processes import copy_samples, shell, until_read
+from typing_at import Typing
 
 HOSTILE = "\x1b[2J\x1b[31mred \x1b]0;title\x07\x9b5;5H \u202egnp \u200b[bold]x[/] 日本語 e\u0301\u0302 كتاب \ud83d"
 HOSTILE += "\r\n\ttab"
+TYPED = "\u202egnp \u200b[bold]x[/] 日本語 e\u0301\u0302 كتاب"
 
 
 @pytest.fixture
@@ -22,8 +24,8 @@ def folder(tmp_path: Path) -> Path:
 def ended(terminal: Typing) -> int:
     """Waits for the end; the status. The terminal is as it was before."""
     status = terminal.wait()
-    assert not terminal.screen.cursor.hidden
-    assert ALTERNATE not in terminal.screen.mode
+    assert terminal.is_plain
+    assert terminal.modes() == terminal.modes_before
     return status
 
 
@@ -133,6 +135,22 @@ def test_a_last_line_that_was_not_whole_is_taken_up_where_it_was(folder: Path, e
     assert "skipped" not in (folder / "said").read_text()
 
 
+def test_who_follows_with_a_filter_stays_at_its_end(folder: Path) -> None:
+    lines = (folder / "failed.jsonl").read_bytes().splitlines(keepends=True)
+    run = folder / "run.jsonl"
+    run.write_bytes(b"".join(lines[:5]))
+    with Typing("trace step -t tool.result run.jsonl", folder, 120, 30) as terminal:
+        terminal.until(">  4 tool.result")
+        terminal.type("F")
+        terminal.until("following: F ends it")
+        with open(run, "ab", buffering=0) as file:
+            file.write(b"".join(lines[5:]))
+        terminal.until("8 of 10+")
+        terminal.until("2 of 2 selected")
+        terminal.type("q")
+        assert ended(terminal) == 0
+
+
 def test_a_pipe_cannot_be_followed_but_is_read_on(folder: Path) -> None:
     with Typing("cat failed.jsonl | trace step", folder, 120, 30) as terminal:
         terminal.until("0 of 10 ")
@@ -169,13 +187,32 @@ def test_a_signal_ends_it_and_the_terminal_is_as_before(folder: Path, number: si
     with Typing(
         "ulimit -c 0; trap : HUP TERM INT QUIT; trace step failed.jsonl; echo ended $?", folder, 120, 30
     ) as terminal:
-        before = terminal.modes()
         terminal.until(">  0 run.started")
+        assert terminal.modes() != terminal.modes_before
         terminal.signal(number)
-        terminal.until("ended 1")
-        assert terminal.modes() == before
-        assert terminal.shown.splitlines()[-1] == f"ended {130 if number == signal.SIGINT else 128 + number}"
         ended(terminal)
+        assert terminal.shown.splitlines()[-1] == f"ended {128 + number}"
+
+
+def test_ctrl_c_ends_it(folder: Path) -> None:
+    with Typing(
+        "trap : INT; trace step failed.jsonl | cat; echo ended ${PIPESTATUS[0]}", folder, 120, 30
+    ) as terminal:
+        terminal.until(">  0 run.started")
+        terminal.type("/", "x", b"\x03")
+        ended(terminal)
+        assert terminal.shown == "ended 130"
+
+
+def test_ctrl_c_ends_it_while_nothing_has_come_through_the_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "live")
+    with Typing("trap : INT; trace step <live; echo ended $?", folder, 120, 30) as terminal:
+        with open(folder / "live", "wb", buffering=0) as live:
+            live.write(b"no event\n")
+            until_read(live)
+            terminal.type(b"\x03")
+            ended(terminal)
+        assert terminal.shown == "^Cended 130", "no screen yet: it is the terminal that says ^C"
 
 
 def test_it_can_be_stopped_and_goes_on(folder: Path) -> None:
@@ -186,13 +223,15 @@ def test_it_can_be_stopped_and_goes_on(folder: Path) -> None:
         terminal.type(b"\x1a")
         terminal.prompt()
         assert "model.request" not in terminal.shown
+        assert terminal.is_plain
         terminal.type("fg\r")
         terminal.until(">  1 model.request")
         terminal.type("n")
         terminal.until(">  2 model.response")
         terminal.type("q")
         terminal.prompt()
-        assert not terminal.screen.cursor.hidden
+        assert terminal.is_plain
+        assert "model.re" not in terminal.shown
 
 
 def test_a_closed_window_ends_it(folder: Path) -> None:
@@ -254,10 +293,27 @@ def test_a_file_that_is_cut_down_meanwhile_is_told(folder: Path) -> None:
         assert terminal.rows[0] == f"trace: {said}"
 
 
+def test_several_files_and_compressed_ones_are_one_trace(folder: Path) -> None:
+    (folder / "fine.jsonl.gz").write_bytes(gzip.compress((folder / "fine.jsonl").read_bytes()))
+    with Typing("trace step failed.jsonl fine.jsonl.gz 2>said", folder, 120, 30) as terminal:
+        terminal.until("0 of 20 ")
+        terminal.type("F")
+        terminal.until("only one plain file can be followed")
+        terminal.type("y", "G", "y", ":", "1", "0", "Enter")
+        terminal.until(">  10 run.started")
+        terminal.until("fine.jsonl.gz:1")
+        terminal.type("q")
+        assert ended(terminal) == 0
+    assert (folder / "said").read_text() == "failed.jsonl:1\nfine.jsonl.gz:10\n"
+
+
 def test_nothing_to_step_through_opens_no_screen(folder: Path) -> None:
     (folder / "empty.jsonl").touch()
+    (folder / "none.jsonl").write_text("no event\n")
+    hint = "  hint: nothing in none.jsonl is JSONL, one JSON object a line"
     for file, said, status in (
         ("empty.jsonl", "trace: empty.jsonl: empty", 1),
+        ("none.jsonl", f"none.jsonl:1: not JSON; skipped\n{hint}", 2),
         ("missing.jsonl", "trace: missing.jsonl: No such file or directory", 2),
         (".", "trace: .: is a directory; name its files: ./*.jsonl", 2),
     ):
@@ -317,6 +373,7 @@ def test_hostile_payloads_leave_the_screen_intact(folder: Path) -> None:
     events[0]["payload"] = {"name": HOSTILE}
     (folder / "hostile\x1b[31m.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     with Typing("trace step hostile?*.jsonl", folder, 120, 30) as terminal:
+        terminal.until(" 0 of 6 ")
         for number in range(len(events)):
             for view in ("", "c", "d", "i", "z"):
                 terminal.type(view, ":", f"{number}", "Enter")
@@ -327,8 +384,12 @@ def test_hostile_payloads_leave_the_screen_intact(folder: Path) -> None:
         terminal.type("/", HOSTILE.partition("\r")[0].encode("utf-8", "replace"), "Enter")
         terminal.until("nothing has")
         terminal.until_true(lambda: is_intact(terminal))
-        terminal.type("q")
+        terminal.type("f", f"--tool '{TYPED}'", "Enter")
+        terminal.until("nothing matches --tool")
+        terminal.until_true(lambda: is_intact(terminal))
+        terminal.type("y", "q")
         assert ended(terminal) == 0
+    assert terminal.shown == r"hostile\x1b[31m.jsonl:6"
     assert terminal.screen.title == ""
 
 

@@ -47,7 +47,7 @@ class TwoScreens(pyte.Screen):
 class Typing:
     """A shell line that runs at a terminal, a session of its own; `job_control` types it at an interactive bash.
 
-    `raw` is all that was written to the terminal, `screen` what it shows.
+    `raw` is all that was written to the terminal, `screen` what it shows; `modes_before` are those it began with.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Typing:
         self._stream = pyte.ByteStream(self.screen)
         self._master, slave = os.openpty()
         self._resize(columns, lines)
+        self.modes_before = self.modes()
         shell = ["bash", "--norc", "--noprofile", "-i"] if job_control else ["bash", "-c", line]
         self.process = subprocess.Popen(
             shell,
