@@ -64,11 +64,22 @@ def tell(key: str, message: str) -> None:
     _telling.busy = True  # stderr may be an object of the agent's that ends up in here again
     try:
         line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in message)
-        print(f"agenttap[{os.getpid()}]: {line}", file=sys.stderr, flush=True)
+        _say(f"agenttap[{os.getpid()}]: {line}\n")
     except Exception:  # noqa: BLE001 - a closed stderr is no reason to disturb the agent
         return
     finally:
         _telling.busy = False
+
+
+def _say(line: str) -> None:
+    """Write a line to stderr: to the interpreter's own without its buffer, whose lock a thread that is in it when
+    the interpreter goes down would still hold, and Python would abort.
+    """
+    stderr = sys.stderr
+    if stderr is not None and stderr is sys.__stderr__:
+        os.write(stderr.fileno(), line.encode(stderr.encoding, "backslashreplace"))
+    else:  # the agent's; None raises
+        print(line, end="", file=stderr, flush=True)
 
 
 def forget(key: str) -> None:
