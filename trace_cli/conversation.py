@@ -176,6 +176,7 @@ def _answers(event: Event, request: Event) -> bool:
     return (
         event.type == "model.response"
         and event.call_id == request.call_id
+        and event.payload.get("complete") is not False
         and not message.error_body(body_of(event))
     )
 

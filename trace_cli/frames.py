@@ -26,8 +26,8 @@ def frame(state: State) -> list[Row]:
     if columns < SMALLEST[0] or lines < SMALLEST[1]:
         least = f"{SMALLEST[0]}x{SMALLEST[1]} at least"
         text = f"{columns}x{lines} is too small: {least}"
-        told = text if len(text) <= columns else least
-        return [fitted(((told, ""),), columns)] + [fitted((), columns)] * (lines - 1)
+        told = fitted(((text if len(text) <= columns else least, ""),), columns)
+        return [told] + [fitted((), columns)] * (lines - 1)
     rows = [_header(state)]
     if not len(state.index):
         middle = "waiting for the first event …" if not state.index.complete else "no events"

@@ -126,6 +126,7 @@ def test_results_in_the_shape_of_openai_responses() -> None:
         response("c1", "<html>"),
         response("c1", None),
         response("c2", answering("of another call")),
+        event("model.response", "c1", status=200, body=answering("cut o"), complete=False),
     ],
 )
 def test_what_is_no_answer_adds_nothing(nothing: Told) -> None:

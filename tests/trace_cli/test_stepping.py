@@ -455,8 +455,8 @@ def test_a_screen_that_is_too_small_says_what_it_takes(size: tuple[int, int]) ->
 
 def test_of_names_and_types_of_megabytes_a_frame_looks_at_the_start(tmp_path: Path) -> None:
     much = "\u00e9" * 2_000_000
-    events = [{"type": much, "run_id": "r"}] * 3
-    events += [{"type": "run.started", "run_id": "r", "payload": {"name": much}}]
+    started = {"type": "run.started", "run_id": "r", "payload": {"name": much}}
+    events = [{"type": much, "run_id": "r"}] * 3 + [started]
     file = tmp_path / "run.jsonl"
     file.write_text("".join(json.dumps({"v": 1, "seq": 0, **each}) + "\n" for each in events))
     state = replace(State(Index(), typed_selection, (120, 30)), position=3)
