@@ -82,7 +82,7 @@ def pane(index: Index, number: int, view: str, full: bool, width: int) -> Pane:
 def _error_known(index: Index, number: int | None) -> object:
     """What can still change of what is told of an event's error."""
     error = None if number is None else index.errors.get(number)
-    return error and (error.get("kind"), error.get("recovered"))
+    return error and str(error.get("recovered"))
 
 
 def _help(width: int) -> list[str]:

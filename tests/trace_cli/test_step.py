@@ -301,10 +301,20 @@ def test_several_files_and_compressed_ones_are_one_trace(folder: Path) -> None:
         terminal.until("only one plain file can be followed")
         terminal.type("y", "G", "y", ":", "1", "0", "Enter")
         terminal.until(">  10 run.started")
+        terminal.until("│ event 10 · 03:20:00.000Z")
         terminal.until("fine.jsonl.gz:1")
         terminal.type("q")
         assert ended(terminal) == 0
     assert (folder / "said").read_text() == "failed.jsonl:1\nfine.jsonl.gz:10\n"
+
+
+def test_a_compressed_file_cannot_be_followed(folder: Path) -> None:
+    with Typing("gzip fine.jsonl; trace step fine.jsonl.gz", folder, 120, 30) as terminal:
+        terminal.until("0 of 10 ")
+        terminal.type("F")
+        terminal.until("only one plain file can be followed")
+        terminal.type("q")
+        assert ended(terminal) == 0
 
 
 def test_nothing_to_step_through_opens_no_screen(folder: Path) -> None:
