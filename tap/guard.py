@@ -75,11 +75,11 @@ def _say(line: str) -> None:
     """Write a line to stderr: to the interpreter's own without its buffer, whose lock a thread that is in it when
     the interpreter goes down would still hold, and Python would abort.
     """
-    stderr = sys.stderr
-    if stderr is not None and stderr is sys.__stderr__:
-        os.write(stderr.fileno(), line.encode(stderr.encoding, "backslashreplace"))
-    else:  # the agent's; None raises
-        print(line, end="", file=stderr, flush=True)
+    own = sys.__stderr__
+    if own is not None and sys.stderr is own:
+        os.write(own.fileno(), line.encode(own.encoding, "backslashreplace"))
+    else:  # the agent's
+        print(line, end="", file=sys.stderr, flush=True)
 
 
 def forget(key: str) -> None:
