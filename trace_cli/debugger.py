@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
 
 from trace_cli import window
 from trace_cli.errors import TraceError
@@ -10,6 +11,9 @@ from trace_cli.event import Event
 from trace_cli.reading import Reading
 from trace_cli.retries import Error
 from trace_cli.verdicts import first_errors
+
+if TYPE_CHECKING:
+    from trace_cli.index import Index
 
 Where = Callable[[Event], object]
 
@@ -76,6 +80,36 @@ class Debugger:
         """The first `n` events of that type that came after `event` in its run."""
         return list(window.after(self.where(event_type), [_anchor(event)], window.Size(count=n)))
 
+    def diff(
+        self,
+        other: "Debugger",
+        *,
+        level: str = "args",
+        run_a: str | None = None,
+        run_b: str | None = None,
+        ignore: Iterable[str] = (),
+        default_ignore: bool = True,
+        around: int = 0,
+    ) -> list[dict[str, Any]]:
+        """The run in this trace compared with the one in `other`: the rows of `trace diff`, the summary last.
+
+        `run_a` and `run_b` say which, by id or name, where there are several; `ignore` are JSON pointers. `around`
+        asks for so many equal events beside each that differs. Raises TraceError where a run is not one.
+        """
+        from trace_cli.comparison import Comparison, Side
+        from trace_cli.ignoring import Ignoring
+        from trace_cli.runs import chosen
+
+        ignoring = Ignoring(ignore, default_ignore)
+        a, b = _indexed(self._events), _indexed(other._events)
+        comparison = Comparison(
+            Side(a, chosen(a, run_a, "this trace", "run_a"), ignoring),
+            Side(b, chosen(b, run_b, "the other trace", "run_b"), ignoring),
+            level,
+            ignoring,
+        )
+        return [*comparison.rows(around), comparison.summary()]
+
     def step_session(self) -> "StepSession":
         """A walk through the trace, standing before its first event."""
         return StepSession(self._events)
@@ -89,15 +123,10 @@ class StepSession:
     """
 
     def __init__(self, events: Iterable[Event]) -> None:
-        from trace_cli.index import Index
         from trace_cli.params import typed_selection
         from trace_cli.state import State
 
-        index = Index(keep=True)
-        for event in events:
-            index.add(event)
-        index.close()
-        self._state = State(index, typed_selection)
+        self._state = State(_indexed(events), typed_selection)
         self._outside = -1  # before the first event; 1: behind the last; 0: on one
         self._jumped = False
 
@@ -165,6 +194,16 @@ class StepSession:
         before = self._state.position
         self._state = press(self._state, key)
         self._outside = step if self._state.position == before else 0
+
+
+def _indexed(events: Iterable[Event]) -> "Index":
+    from trace_cli.index import Index
+
+    index = Index(keep=True)
+    for event in events:
+        index.add(event)
+    index.close()
+    return index
 
 
 def _anchor(event: Event | Error) -> window.Anchor:

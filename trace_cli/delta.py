@@ -32,7 +32,7 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
         return None
     keys = [key(each) for each in mine.messages]
     frame = _frame(mine)
-    starts = not any(map(_is_of_the_model, mine.messages))
+    starts = not any(map(is_of_the_model, mine.messages))
     answers: dict[str | None, Event] = {}
     failed: set[str | None] = set()
     most = 0
@@ -59,14 +59,14 @@ def previous(request: Event, earlier: Iterable[Event]) -> Event | None:
         if starts and shared == len(keys) < len(their_keys):  # theirs began with the same words
             continue
         answer = answers.get(event.call_id)
-        follows = answer is not None and 0 < shared < len(keys) and _said(answer, mine.messages[shared])
+        follows = answer is not None and 0 < shared < len(keys) and said(answer, mine.messages[shared])
         if follows and shared == len(their_keys):  # what came before it shares no more
             return event if shared >= most else found
         if most < shared == len(their_keys) and event.call_id in failed and not _is_answered(mine, shared):
             return event
         if shared > most:
             most, found = shared, event
-        if like is None and same and (set(keys) & set(their_keys) or _begins_with_one(mine, answers.values())):
+        if like is None and same and (set(keys) & set(their_keys) or begins_with(mine.messages, answers.values())):
             like = event
     return found or like
 
@@ -76,23 +76,24 @@ def _frame(parts: Parts) -> bytes:
     return key([{"content": parts.system}, parts.tools])
 
 
-def _is_of_the_model(sent: _Message) -> bool:
+def is_of_the_model(sent: _Message) -> bool:
+    """Whether a message is one that the model gave."""
     return sent.get("role") == "assistant" or sent.get("type") in ("function_call", "reasoning")
 
 
 def _is_answered(parts: Parts, shared: int) -> bool:
     """Whether the model answered to the first messages of a request."""
-    return shared < len(parts.messages) and _is_of_the_model(parts.messages[shared])
+    return shared < len(parts.messages) and is_of_the_model(parts.messages[shared])
 
 
-def _begins_with_one(parts: Parts, answers: Iterable[Event]) -> bool:
+def begins_with(sent: Sequence[_Message], answers: Iterable[Event]) -> bool:
     """Whether the text of an answer is what a conversation begins with."""
-    begins = "\n".join(message.text_of(each.get("content")) for each in parts.messages[:2])
+    begins = "\n".join(message.text_of(each.get("content")) for each in sent[:2])
     texts = (message.answer(body_of(each)).strip() for each in answers)
     return any(len(text) >= LONG and text in begins for text in texts)
 
 
-def _said(answer: Event, sent: _Message) -> bool:
+def said(answer: Event, sent: _Message) -> bool:
     """Whether a message is of an answer: the same, or with the same tool calls, or without any the same text."""
     told = conversation.sendable(answer)
     if key(sent) in map(key, told):
@@ -218,7 +219,7 @@ def normal(value: Any, depth: int = 0) -> Any:
     """
     if depth > DEEP:
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         said = ((name, item) for name, item in value.items() if name != "cache_control" and item not in (None, []))
         found = {name: normal(item, depth + 1) for name, item in said}
         if isinstance(found.get("content"), str):

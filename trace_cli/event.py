@@ -149,6 +149,11 @@ class Event:
         """Where the event stands: `file`, `line`, `offset`. A line that carries its `_src` keeps it."""
         return self.carried or {"file": self.file, "line": self.line, "offset": self.offset}
 
+    def place(self) -> dict[str, Any]:
+        """The head of the event, and where it stands: enough to find it again."""
+        names = ("run_id", "seq", "call_id", "timestamp")
+        return {**{name: getattr(self, name) for name in names}, "_src": self.src}
+
     @property
     def tool_name(self) -> str | None:
         """The tool of a tool call or its result."""

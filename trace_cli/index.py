@@ -259,6 +259,11 @@ class Index:
             raise TraceError(f"{file}:{row}: changed while it was looked at", "start again")
         return found
 
+    def of_run(self, run: Run) -> Iterator[int]:
+        """The numbers of a run's events."""
+        number = run.number
+        return (each for each in range(run.start, self._count) if self.run_of[each] == number)
+
     def backwards(self, number: int) -> Iterator[Event]:
         """An event and those before it in its run, newest first, each read when it is its turn."""
         run = self.run_of[number]

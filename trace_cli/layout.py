@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import zip_longest
 
 from rich.cells import cell_len, set_cell_size
 from rich.color import ColorSystem
 from rich.style import Style
 
-from trace_cli.readable import Line, Span
+from trace_cli.readable import Line, Shown, Span
 
 Row = tuple[Span, ...]
 
@@ -35,6 +36,34 @@ def wrapped(line: Line, width: int) -> Iterator[Row]:
                 end, upto = space, space + 1
         yield (*start, *_cut(line.spans, position, end))
         position = upto
+
+
+NARROW = 60  # cells; where there are fewer, pairs stand one below the other
+
+
+def rows(shown: Shown, width: int) -> Iterator[Row]:
+    """The rows of a line, or of two lines beside each other."""
+    if isinstance(shown, Line):
+        yield from wrapped(shown, width)
+    elif width < NARROW:
+        equal = shown.mark[0] not in "~-+"
+        for side, mark in ((shown.left, "-"), (shown.right, "+"))[: 1 if equal else 2]:
+            if side.spans:
+                marked = Line(((f"{' ' if equal else mark} ", shown.mark[1]), *side.spans), side.indent)
+                yield from _broken(marked, width, shown.cut)
+    else:
+        half = (width - 3) // 2
+        sides = (_broken(side, half, shown.cut) for side in (shown.left, shown.right))
+        text, style = shown.mark
+        for left, right in zip_longest(*sides, fillvalue=()):
+            yield (*fitted(left, half), (f" {text} ", style), *right)
+
+
+def _broken(line: Line, width: int, cut: bool) -> Iterator[Row]:
+    if cut:
+        yield fitted(((" " * line.indent, ""), *line.spans), width)
+    else:
+        yield from wrapped(line, width)
 
 
 def _fitting(text: str, start: int, room: int) -> int:

@@ -175,6 +175,18 @@ def dump(value: Any) -> bytes:
         return b'"(nested too deeply)"'
 
 
+def canonical(value: Any) -> bytes:
+    """As `dump`, with the keys of objects in order: equal for equal values."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        pass
+    try:
+        return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+    except RecursionError:
+        return b'"(nested too deeply)"'
+
+
 def head_fields(found: re.Match[bytes]) -> dict[str, Any]:
     """What the head says, as parsing would: for a line whose middle turns out damaged."""
     names = ("type", "timestamp", "run_id", "seq", "call_id", "step_id")

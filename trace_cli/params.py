@@ -97,11 +97,19 @@ def field(text: str) -> Field:
         raise click.BadParameter(str(error)) from None
 
 
+def pointer(text: str) -> str:
+    """A JSON pointer (RFC 6901) to a part of a line."""
+    if not text.startswith("/") or re.search("~(?![01])", text):
+        raise click.BadParameter(f"{text!r}: write a JSON pointer into a line, such as /payload/body/system")
+    return text
+
+
 MOMENT = Parsed("time", moment)
 SIZE = Parsed("count", size)
 ANCHOR = Parsed("anchor", anchor)
 REGEX = Parsed("regex", regex)
 FIELD = Parsed("jmespath", field)
+POINTER = Parsed("jsonpointer", pointer)
 
 
 def command(doc: str | None) -> Callable[[Callable[..., int]], click.Command]:

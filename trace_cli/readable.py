@@ -30,16 +30,30 @@ class Line:
         return "".join(text for text, _ in self.spans)
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two lines beside each other, with a mark between them; where they are to be `cut`, on one row."""
+
+    left: Line
+    right: Line
+    mark: Span
+    cut: bool = False
+
+
+Shown = Line | Pair
+
+
 def said(text: str, style: str = "", indent: int = 0) -> Line:
     """A line in one style; `text` is shown as it is, never interpreted."""
     return Line(((visible(text), style),) if text else (), indent)
 
 
-def with_hint(lines: Iterable[Line], hint: str) -> Iterator[Line]:
+def with_hint(lines: Iterable[Shown], hint: str) -> Iterator[Shown]:
     """The lines; behind them, where something in them is hidden, how to see it."""
     hidden = False
     for each in lines:
-        hidden = hidden or any(style == HIDDEN for _, style in each.spans)
+        spans = each.spans if isinstance(each, Line) else (*each.left.spans, *each.right.spans)
+        hidden = hidden or any(style == HIDDEN for _, style in spans)
         yield each
     if hidden:
         yield Line()

@@ -5,12 +5,13 @@ import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trace_cli import line, message, streams
 from trace_cli.event import Event
-from trace_cli.readable import Line
+from trace_cli.readable import Line, Shown
 from trace_cli.retries import Error
 from trace_cli.text import clock, visible
 from trace_cli.view import View
@@ -34,8 +35,11 @@ class Results(Protocol):
     def text(self, text: str) -> None:
         """A line as it is."""
 
-    def card(self, row: Mapping[str, Any], lines: Iterable[Line]) -> None:
+    def card(self, row: Mapping[str, Any], lines: Iterable[Shown]) -> None:
         """A JSON object; on a terminal its card, broken to the width, below one before it a rule."""
+
+    def lines(self, lines: Iterable[Shown]) -> None:
+        """Lines, broken to the width: for a terminal alone."""
 
     def flush(self) -> None:
         """Shows all that was given."""
@@ -72,8 +76,11 @@ class JSONL:
     def text(self, text: str) -> None:
         self._out.write(text.encode("utf-8", "backslashreplace"))
 
-    def card(self, row: Mapping[str, Any], lines: Iterable[Line]) -> None:
+    def card(self, row: Mapping[str, Any], lines: Iterable[Shown]) -> None:
         self._out.write(line.dump(row))
+
+    def lines(self, lines: Iterable[Shown]) -> None:
+        pass
 
 
 if TYPE_CHECKING:
@@ -171,15 +178,17 @@ class Pretty:
     def text(self, text: str) -> None:
         self._write(text)
 
-    def card(self, row: Mapping[str, Any], lines: Iterable[Line]) -> None:
+    def card(self, row: Mapping[str, Any], lines: Iterable[Shown]) -> None:
+        rule: list[Shown] = [Line((("─" * self._width, "dim"),))] if self._carded else []
+        self._carded = True
+        self.lines(chain(rule, lines))
+
+    def lines(self, lines: Iterable[Shown]) -> None:
         from trace_cli import layout
 
         paint = layout.painted if self._color else layout.plain
-        if self._carded:
-            self._write(paint((("─" * self._width, "dim"),)))
-        self._carded = True
         for each in lines:
-            for broken in layout.wrapped(each, self._width):
+            for broken in layout.rows(each, self._width):
                 self._write(paint(broken))
 
     def flush(self) -> None:

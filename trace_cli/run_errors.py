@@ -97,6 +97,10 @@ class RunErrors:
         known = list(self._unrecovered.values())  # while another thread may go on
         return min(known, key=_order, default=None)
 
+    def is_left(self, key: object) -> bool:
+        """Whether an error of this key has not recovered."""
+        return key in self._unrecovered
+
     def _keep(self, *errors: Error | None) -> list[Error]:
         kept = []
         for error in errors:

@@ -46,7 +46,7 @@ def row(context: Context, usage: dict[str, Any]) -> dict[str, Any]:
         "messages": context.messages,
         "settings": context.settings,
         "usage": usage,
-        "request": place(context.request),
+        "request": context.request.place(),
         "inferred": context.inferred,
     }
 
@@ -54,17 +54,11 @@ def row(context: Context, usage: dict[str, Any]) -> dict[str, Any]:
 def delta_row(context: Context, before: Event | None) -> dict[str, Any]:
     """What is new since the request `before`."""
     return {
-        "request": place(context.request),
-        "previous": None if before is None else place(before),
+        "request": context.request.place(),
+        "previous": None if before is None else before.place(),
         "inferred": context.inferred,
         "changes": delta.changes(context, before),
     }
-
-
-def place(event: Event) -> dict[str, Any]:
-    """The head of an event, and where it stands."""
-    names = ("run_id", "seq", "call_id", "timestamp")
-    return {**{name: getattr(event, name) for name in names}, "_src": event.src}
 
 
 class Usage:

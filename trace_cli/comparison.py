@@ -1,0 +1,380 @@
+"""Two runs compared: what of the second is not as in the first, where that began, and what it amounts to."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trace_cli import blame, delta, difference, line
+from trace_cli.comparable import ARGS, LEVELS, STRUCTURE, TEXT, Comparing, Item, document
+from trace_cli.conversation import Spent
+from trace_cli.event import Event
+from trace_cli.ignoring import Ignoring
+from trace_cli.index import Index, Run
+from trace_cli.matching import matched
+from trace_cli.message import cost
+from trace_cli.run_errors import RunErrors
+
+KEPT = 64  # events whose words are kept while partners are looked for
+RETRIED = "attempts that were made again"
+_ATTEMPTS = ("model.error", "http.error")
+Wanted = Callable[[Event], bool]
+
+
+class Side:
+    """One of the two runs: its items, what it spent, and its errors that nothing recovered."""
+
+    def __init__(
+        self,
+        index: Index,
+        run: Run,
+        ignoring: Ignoring,
+        wanted: Wanted | None = None,
+        most: int | None = None,
+    ) -> None:
+        self.index = index
+        self.run = run
+        self.items: list[Item] = []
+        self.left: dict[int, tuple[str, ...]] = {}  # by number: what an error that is left is known by
+        self.events = self.requests = self.calls = self.errors = self.retries = 0
+        self._spent = Spent()
+        self._cost: float | None = None
+        self._duration: float | None = None
+        comparing = Comparing(ignoring)
+        self.conversations = comparing.conversations
+        self._read(comparing, ignoring, wanted, most)
+
+    def _read(self, comparing: Comparing, ignoring: Ignoring, wanted: Wanted | None, most: int | None) -> None:
+        judge = RunErrors()
+        keys: dict[int, object] = {}
+        requests: dict[str, Item] = {}
+        retried: set[int] = set()
+        first = last = None
+        for number in self.index.of_run(self.run):
+            event = self.index.event(number)
+            item = comparing.item(event, number)
+            if (most is None or len(self.items) < most) and (wanted is None or wanted(event)):
+                self.items.append(item)
+            if event.type in ("model.request", "http.request") and event.call_id:
+                requests[event.call_id] = item
+            elif event.type in _ATTEMPTS and number not in self.index.errors:
+                self.retries += 1
+                retried |= (
+                    {number, requests[event.call_id or ""].number} if event.call_id in requests else {number}
+                )
+            for error in judge.feed(event):
+                self._note(error.event.index if error.event is not event else number, error, keys)
+            if keys:
+                self._drop_recovered(judge, keys)
+            self._count(event)
+            first = event.time if first is None else first
+            last = event.time if event.time is not None else last
+        for error in judge.finish():
+            self._note(error.event.index, error, keys)
+        if self._duration is None and first is not None and last is not None:
+            self._duration = round((last - first) * 1000, 3)
+        if ignoring.default and retried:
+            kept = [item for item in self.items if item.number not in retried]
+            if len(kept) < len(self.items):
+                ignoring.note(RETRIED)
+            self.items = kept
+
+    def _note(self, number: int, error: Any, keys: dict[int, object]) -> None:
+        self.errors += 1
+        text = re.sub(r"0x[0-9a-f]+|[0-9a-f]{8,}|[0-9]+", "#", error.message)  # ids and figures
+        self.left[number] = (error.kind, error.tool_name or "", text)
+        if error.key is not None:
+            keys[number] = error.key
+
+    def _drop_recovered(self, judge: RunErrors, keys: dict[int, object]) -> None:
+        for number in [number for number, key in keys.items() if not judge.is_left(key)]:
+            del keys[number]
+            self.left.pop(number, None)
+
+    def _count(self, event: Event) -> None:
+        self.events += 1
+        if event.type == "model.request":
+            self.requests += 1
+        elif event.type == "tool.called":
+            self.calls += 1
+        elif event.type == "model.response":
+            self._spent.add(event)
+        elif event.type == "run.ended" and isinstance(event.payload.get("duration_ms"), int | float):
+            self._duration = event.payload["duration_ms"]
+        if (told := cost(event.payload)) is not None:
+            self._cost = (self._cost or 0.0) + told
+
+    def metrics(self) -> dict[str, Any]:
+        """What the run took and did; null where nothing says it."""
+        spent = self._spent.row()
+        told = bool(spent["requests"])
+        return {
+            "duration_ms": self._duration,
+            "input_tokens": spent["input_tokens"] if told else None,
+            "output_tokens": spent["output_tokens"] if told else None,
+            "cost": self._cost,
+            "events": self.events,
+            "requests": self.requests,
+            "tool_calls": self.calls,
+            "errors": self.errors,
+            "retries": self.retries,
+        }
+
+    def place(self, item: Item | None) -> dict[str, Any] | None:
+        """The head of an event, and where it stands."""
+        return None if item is None else self.index.event(item.number).place()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two partners, or an event without one. `grade`: 0 the same, 1 in its text, 2 in its arguments, 3 beyond.
+
+    `same_before`: nothing that led to it differs.
+    """
+
+    op: str  # equal, changed, added, removed
+    a: Item | None
+    b: Item | None
+    grade: int
+    same_before: bool
+    place: int  # among all
+
+    @property
+    def item(self) -> Item:
+        """Either event."""
+        found = self.b or self.a
+        assert found is not None
+        return found
+
+
+class Comparison:
+    """Run `a` and run `b` compared at a level of LEVELS. Memory: some 500 bytes an event, and what is shown."""
+
+    def __init__(self, a: Side, b: Side, level: str, ignoring: Ignoring) -> None:
+        self.a, self.b = a, b
+        self._level = level
+        self._ignoring = ignoring
+        self._known: dict[tuple[int, int], Counter[bytes]] = {}
+        concurrent = a.conversations.concurrent, b.conversations.concurrent
+        number = LEVELS.index(level)
+        ops, self._exact = matched(a.items, b.items, concurrent, number, self._alike)
+        self._known.clear()
+        counting = TEXT - number + 1  # the grade from which on a difference counts
+        self.all = list(self._graded(ops, counting))
+        self.different = [each for each in self.all if each.op != "equal"]
+        self.new_errors, self.gone_errors = self._errors()
+
+    def _graded(self, ops: Iterable[tuple[int | None, int | None]], counting: int) -> Iterator[Difference]:
+        touched: set[object] = set()  # conversations, and calls, in which something differs
+        for place, (i, j) in enumerate(ops):
+            a = None if i is None else self.a.items[i]
+            b = None if j is None else self.b.items[j]
+            grade = _grade(a, b)
+            op = "equal" if grade < counting else "changed" if a and b else "added" if b else "removed"
+            led = set(_led_by("a", a)) | set(_led_by("b", b))
+            yield Difference(op, a, b, grade, not (touched if None in led else led & touched), place)
+            if grade:
+                touched |= led
+
+    def _errors(self) -> tuple[list[int], list[int]]:
+        """The numbers of errors that are left in one run alone: in the second, and in the first."""
+        news = Counter(self.b.left.values()) - Counter(self.a.left.values())
+        gone = Counter(self.a.left.values()) - Counter(self.b.left.values())
+        return _these(self.b, news), _these(self.a, gone)
+
+    @property
+    def verdict(self) -> str:
+        """What it amounts to, the gravest first: the events that differ, at whatever level."""
+        if self.new_errors:
+            return "regression"
+        graver = [each for each in self.all if each.grade > 1]
+        made = any(each.item.tool_name is not None and each.item.calls for each in self.all)
+        lost, gained = (Counter(_calls(graver, side, made)) for side in ("a", "b"))
+        if Counter(_names(lost)) != Counter(_names(gained)):
+            return "tools-changed"
+        alone = any(each.op in ("added", "removed") and _calls([each], "ab", made) for each in graver)
+        if alone or (lost and lost == gained):
+            return "tools-reordered"
+        if lost:
+            return "args-changed"
+        kinds = {each.item.type for each in graver if each.a and each.b}
+        if any(not (each.a and each.b) for each in graver):
+            return "events-changed"
+        if "tool.result" in kinds:
+            return "results-changed"
+        if kinds - {"model.request", "run.started"}:
+            return "events-changed"
+        if kinds:
+            return "input-changed"
+        return "output-drift" if any(each.grade for each in self.all) else "same"
+
+    @property
+    def differ(self) -> bool:
+        """Whether the runs count as different at this level."""
+        return bool(self.different or self.new_errors)
+
+    def rows(self, around: int = 0, first: bool = False) -> Iterator[dict[str, Any]]:
+        """A row for each event that differs, and for the `around` equal ones on either side."""
+        return (self.row(each) for each in self.shown(around, first))
+
+    def shown(self, around: int = 0, first: bool = False) -> list[Difference]:
+        """The differences, or the first of them, and `around` equal events on either side of each."""
+        different = self.different[:1] if first else self.different
+        near: dict[int, None] = {}
+        for each in different:
+            near.update(dict.fromkeys(range(max(0, each.place - around), each.place)))
+            near[each.place] = None
+            near.update(dict.fromkeys(range(each.place + 1, min(len(self.all), each.place + around + 1))))
+        chosen = {each.place for each in different}
+        return [self.all[place] for place in sorted(near) if place in chosen or self.all[place].op == "equal"]
+
+    def is_downstream(self, each: Difference) -> bool:
+        """Whether an event comes behind the first that differs."""
+        return bool(self.different) and each.place > self.different[0].place
+
+    def row(self, each: Difference) -> dict[str, Any]:
+        """One event as a JSON object."""
+        item = each.item
+        row = {
+            "op": each.op,
+            "a": self.a.place(each.a),
+            "b": self.b.place(each.b),
+            "type": item.type,
+            "tool_name": item.tool_name,
+        }
+        if each.op == "equal":
+            return row
+        changes = self.changes(each)
+        documents = self._document("a", each), self._document("b", each)
+        return {
+            **row,
+            "similarity": difference.similarity(*documents) if each.a and each.b else None,
+            "cause": self.cause(each, changes),
+            "downstream": self.is_downstream(each),
+            "changes": [{name: value for name, value in change.items() if name != "of"} for change in changes],
+        }
+
+    def cause(self, each: Difference, changes: Sequence[Mapping[str, Any]]) -> str | None:
+        """What made an event differ, as far as can be told."""
+        first = not self.is_downstream(each)
+        if first and each.op == "removed" and self._breaks_off(each):
+            return blame.ENVIRONMENT
+        return blame.cause(each.op, each.a, each.b, changes, first or each.same_before)
+
+    def changes(self, each: Difference) -> list[dict[str, Any]]:
+        """The places in which two partners differ; for a request with what each leads into as "of"."""
+        if each.a is None or each.b is None:
+            return []
+        a, b = self._document("a", each), self._document("b", each)
+        request = each.a.new is not None and each.b.new is not None
+        found = list(difference.changes(a, b, key=delta.key if request else line.canonical))
+        if each.a.new is None or each.b.new is None:
+            return found
+        for change in found:
+            gone = change["op"] == "removed"
+            leading = (each.a if gone else each.b).new.leading  # type: ignore[union-attr]  # both are known
+            change["of"] = blame.part_of(change["path"], a if gone else b, leading)
+        if each.a.new.dropped != each.b.new.dropped:
+            a, b = ({"dropped": new.dropped} for new in (each.a.new, each.b.new))
+            path = f"/payload/body/{each.b.new.name}"
+            found.append(difference.changed(a, b, path, path))
+        return found
+
+    def _document(self, side: str, each: Difference) -> Any:
+        item, other = (each.a, each.b) if side == "a" else (each.b, each.a)
+        index = (self.a if side == "a" else self.b).index
+        return None if item is None else document(index.event(item.number), item, other, self._ignoring)
+
+    def _alike(self, i: int, j: int) -> float:
+        a, b = self.a.items[i], self.b.items[j]
+        return difference.common_words(self._words(self.a, a, b), self._words(self.b, b, a))
+
+    def _words(self, side: Side, item: Item, other: Item) -> Counter[bytes]:
+        found = self._known.get((id(side), item.number))
+        if found is None:
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            found = difference.words_of(document(side.index.event(item.number), item, other, self._ignoring))
+            self._known[id(side), item.number] = found
+        return found
+
+    def _breaks_off(self, first: Difference) -> bool:
+        """Whether the second run has nothing any more from there on, and no end."""
+        return not self.b.run.ended and all(each.b is None for each in self.all[first.place :])
+
+    def reason(self, each: Difference) -> str:
+        """Why the runs differ from there on, in a few words."""
+        if each.op == "removed" and self._breaks_off(each):
+            return "B breaks off here, without an end"
+        changes = self.changes(each)
+        return blame.reason(each.op, each.a, each.b, changes, self.cause(each, changes))
+
+    def summary(self) -> dict[str, Any]:
+        """The last row: what it amounts to."""
+        ops = Counter(each.op for each in self.all)
+        first = self.different[0] if self.different else None
+        metrics = self.a.metrics(), self.b.metrics()
+        return {
+            "op": "summary",
+            "verdict": self.verdict,
+            "differ": self.differ,
+            "level": self._level,
+            "first_divergence": None if first is None else self._divergence(first),
+            **{op: ops[op] for op in ("equal", "changed", "added", "removed")},
+            "drifted": sum(each.op == "equal" and each.grade > 0 for each in self.all),
+            "errors": {
+                "new": [self._error(self.b, item) for item in self.new_errors],
+                "gone": [self._error(self.a, item) for item in self.gone_errors],
+            },
+            "ignored": self._ignoring.met,
+            "metrics": {name: {"a": metrics[0][name], "b": metrics[1][name]} for name in metrics[0]},
+            "approximate": not self._exact,
+        }
+
+    def _divergence(self, first: Difference) -> dict[str, Any]:
+        row = self.row(first)
+        kept = ("op", "a", "b", "type", "tool_name", "cause")
+        return {**{name: row[name] for name in kept}, "reason": self.reason(first)}
+
+    def _error(self, side: Side, number: int) -> dict[str, Any]:
+        return {**side.index.errors.get(number, {}), **side.index.event(number).place()}
+
+
+def _grade(a: Item | None, b: Item | None) -> int:
+    if a is None or b is None or a.shape != b.shape:
+        return 3
+    return next((3 - level for level in (STRUCTURE, ARGS, TEXT) if a.keys[level] != b.keys[level]), 0)
+
+
+def _led_by(side: str, item: Item | None) -> Iterator[tuple[str, object] | None]:
+    """What leads to an event: its conversation; to the result of a tool its call alone; None: all before it."""
+    if item is None:
+        return
+    if item.type in ("tool.called", "tool.result") and item.call_id is not None:
+        yield side, item.call_id
+    if item.type != "tool.result":
+        yield (side, item.conversation.number) if item.conversation else None
+
+
+def _calls(differences: Iterable[Difference], sides: str, made: bool) -> list[tuple[str, bytes]]:
+    """The tool calls of events: of those that are calls, where a run has such; else what the model asked for."""
+    items = [getattr(each, side) for each in differences for side in sides]
+    return [call for item in items if item and (item.tool_name is not None) == made for call in item.calls]
+
+
+def _names(calls: Mapping[tuple[str, bytes], int]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (name, _), count in calls.items():
+        found[name] += count
+    return found
+
+
+def _these(side: Side, wanted: Counter[tuple[str, ...]]) -> list[int]:
+    """The numbers of the errors of a run that are wanted, as many of each."""
+    found = []
+    for number, known in sorted(side.left.items()):
+        if wanted[known] > 0:
+            wanted[known] -= 1
+            found.append(number)
+    return found

@@ -1,0 +1,229 @@
+"""Which event of one run is which of another: pairs, and what has no partner."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from itertools import pairwise
+
+from trace_cli.alignment import Pairs, aligned, common
+from trace_cli.comparable import ARGS, TEXT, Item
+
+LIKE = 400  # pairs in a gap of which the most similar ones are looked for; in a larger one, order alone counts
+Op = tuple[int | None, int | None]  # places of a pair in the items of either run; None: no partner
+Alike = Callable[[int, int], float]
+
+
+def matched(
+    a: Sequence[Item], b: Sequence[Item], concurrent: tuple[set[int], set[int]], level: int, alike: Alike
+) -> tuple[list[Op], bool]:
+    """All events of both runs in the order of `a`, each beside its partner; whether the alignment is exact.
+
+    Partners are, in this order: a longest common subsequence of those that are the same (at level `text` first of
+    those with the same text); in the gaps, those of one type and label, the most `alike`. Conversations that go on
+    at once are aligned one by one, tool calls of one turn as a set. `concurrent` are the numbers of such
+    conversations in either run.
+    """
+    matching = _Matching(a, b, alike)
+    lanes = list(_lanes(a, b, concurrent))
+    for each in (TEXT, ARGS) if level == TEXT else (ARGS,):
+        for lane_a, lane_b in lanes:
+            matching.same(lane_a, lane_b, each)
+    if len(lanes) > 1:
+        matching.same(range(len(a)), range(len(b)), ARGS)
+    matching.turns()
+    for lane_a, lane_b in lanes:
+        matching.like(lane_a, lane_b)
+    matching.turns()
+    return matching.ops(), matching.exact
+
+
+class _Matching:
+    """The partners found so far."""
+
+    def __init__(self, a: Sequence[Item], b: Sequence[Item], alike: Alike) -> None:
+        self._a, self._b = a, b
+        self._alike = alike
+        self._of_a: dict[int, int] = {}
+        self._of_b: dict[int, int] = {}
+        self.exact = True
+
+    def _pair(self, i: int, j: int) -> None:
+        self._of_a[i], self._of_b[j] = j, i
+
+    def same(self, lane_a: Sequence[int], lane_b: Sequence[int], level: int) -> None:
+        """Pairs what is the same at a level and has no partner yet, without crossing what has."""
+        for gap_a, gap_b in self._gaps(lane_a, lane_b):
+            keys_a = [(self._a[i].shape, self._a[i].keys[level]) for i in gap_a]
+            keys_b = [(self._b[j].shape, self._b[j].keys[level]) for j in gap_b]
+            pairs, exact = aligned(keys_a, keys_b)
+            self.exact = self.exact and exact
+            for x, y in pairs:
+                self._pair(gap_a[x], gap_b[y])
+
+    def like(self, lane_a: Sequence[int], lane_b: Sequence[int]) -> None:
+        """Pairs what is of one type and label."""
+        for gap_a, gap_b in self._gaps(lane_a, lane_b):
+            for x, y in self._likest(gap_a, gap_b):
+                self._pair(gap_a[x], gap_b[y])
+
+    def _likest(self, gap_a: Sequence[int], gap_b: Sequence[int]) -> Pairs:
+        shapes_a, shapes_b = [self._a[i].shape for i in gap_a], [self._b[j].shape for j in gap_b]
+        if shapes_a == shapes_b or len(gap_a) * len(gap_b) > LIKE:
+            pairs, exact = aligned(shapes_a, shapes_b)
+            self.exact = self.exact and exact
+            return pairs
+        return _most_alike(shapes_a, shapes_b, lambda x, y: self._alike(gap_a[x], gap_b[y]))
+
+    def _gaps(self, lane_a: Sequence[int], lane_b: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
+        """Between those partners of two lanes that stand in the same order: what has no partner."""
+        place_of_b = {j: y for y, j in enumerate(lane_b)}
+        known = [(x, place_of_b[self._of_a[i]]) for x, i in enumerate(lane_a) if self._of_a.get(i) in place_of_b]
+        x = y = 0
+        for next_x, next_y in [*_rising(known), (len(lane_a), len(lane_b))]:
+            gap_a = [i for i in lane_a[x:next_x] if i not in self._of_a]
+            gap_b = [j for j in lane_b[y:next_y] if j not in self._of_b]
+            if gap_a and gap_b:
+                yield gap_a, gap_b
+            x, y = next_x + 1, next_y + 1
+
+    def turns(self) -> None:
+        """Pairs calls, and their results, that were asked for together by responses that are partners."""
+        asked_a, asked_b = _asked(self._a), _asked(self._b)
+        number_of_a = {item.number: i for i, item in enumerate(self._a)}
+        for number, calls_a in asked_a.items():
+            j = self._of_a.get(number_of_a.get(number, -1))
+            calls_b = asked_b.get(self._b[j].number, []) if j is not None else []
+            for kind in ("tool.called", "tool.result"):
+                left_a = [i for i in calls_a if i not in self._of_a and self._a[i].type == kind]
+                left_b = [j for j in calls_b if j not in self._of_b and self._b[j].type == kind]
+                self._by_call(left_a, left_b)
+                for i, j in sorted(
+                    ((i, j) for i in left_a for j in left_b if self._a[i].shape == self._b[j].shape),
+                    key=lambda pair: -self._alike(*pair),
+                ):
+                    if i not in self._of_a and j not in self._of_b:
+                        self._pair(i, j)
+
+    def _by_call(self, left_a: Sequence[int], left_b: Sequence[int]) -> None:
+        """Pairs the results of calls that are partners."""
+        result_of_b = {self._b[j].call_id: j for j in left_b if self._b[j].type == "tool.result"}
+        called_b = (
+            {
+                self._a[i].call_id: self._b[j].call_id
+                for i, j in self._of_a.items()
+                if self._a[i].type == "tool.called"
+            }
+            if result_of_b
+            else {}
+        )
+        for i in left_a:
+            j = result_of_b.get(called_b.get(self._a[i].call_id))
+            if j is not None and j not in self._of_b and self._a[i].shape == self._b[j].shape:
+                self._pair(i, j)
+
+    def ops(self) -> list[Op]:
+        """All events: in the order of `a`; those of `b` alone behind what comes before them in `b`."""
+        placed: list[tuple[int, int, int, Op]] = [(i, 0, 0, (i, self._of_a.get(i))) for i in range(len(self._a))]
+        behind = -1
+        for j in range(len(self._b)):
+            if j in self._of_b:
+                behind = self._of_b[j]
+            else:
+                placed.append((behind, 1, j, (None, j)))
+        return [op for *_, op in sorted(placed, key=lambda each: each[:3])]
+
+
+def _most_alike(a: Sequence[Hashable], b: Sequence[Hashable], alike: Alike) -> Pairs:
+    """As many pairs of equal items as can be, in their order; of those the ones that are most alike."""
+    best: list[list[tuple[float, float]]] = [[(0, 0.0)] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i in range(len(a) - 1, -1, -1):
+        for j in range(len(b) - 1, -1, -1):
+            best[i][j] = max(best[i + 1][j], best[i][j + 1])
+            if a[i] == b[j]:
+                count, likeness = best[i + 1][j + 1]
+                best[i][j] = max(best[i][j], (count + 1, likeness + alike(i, j)))
+    pairs = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        if best[i][j] == best[i + 1][j]:
+            i += 1
+        elif best[i][j] == best[i][j + 1]:
+            j += 1
+        else:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+    return pairs
+
+
+def _rising(pairs: Sequence[tuple[int, int]]) -> Pairs:
+    """Of pairs in the order of their first part a longest run in which the second one rises too."""
+    if all(one[1] < other[1] for one, other in pairwise(pairs)):
+        return list(pairs)
+    kept = common([y for _, y in pairs], sorted(y for _, y in pairs))
+    return [pairs[place] for place, _ in kept]
+
+
+def _asked(items: Sequence[Item]) -> dict[int, list[int]]:
+    """The calls, and their results, that were asked for together, by the number of the response."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for place, item in enumerate(items):
+        if item.asked is not None:
+            found[item.asked].append(place)
+    return found
+
+
+def _lanes(
+    a: Sequence[Item], b: Sequence[Item], concurrent: tuple[set[int], set[int]]
+) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+    """What is aligned with what: each conversation that went on beside others by itself, all else as one."""
+    signatures = {
+        item.conversation.signature
+        for items, numbers in zip((a, b), concurrent, strict=True)
+        for item in items
+        if item.conversation and item.conversation.number in numbers
+    }
+    sides = [_by_conversation(items, signatures) for items in (a, b)]
+    yield _in_turn(a, sides[0].pop(None, [])), _in_turn(b, sides[1].pop(None, []))
+    lanes_a, lanes_b = ({key: places for key, places in side.items() if key} for side in sides)
+    for part in _SAME:
+        left = {key: key[part] for key in lanes_b}
+        for key in list(lanes_a):
+            other = next((each for each, known in left.items() if known == key[part]), None)
+            if other is not None:
+                del left[other]
+                yield _in_turn(a, lanes_a.pop(key)), _in_turn(b, lanes_b.pop(other))
+
+
+_Lane = tuple[bytes, bytes, int]  # a conversation: its signature, and how many began so before it
+_SAME = (slice(0, 3), slice(1, 3), slice(0, 1), slice(0, 0))  # as a whole, the first message, the prompt, nothing
+
+
+def _by_conversation(items: Sequence[Item], signatures: set[tuple[bytes, bytes]]) -> dict[_Lane | None, list[int]]:
+    found: dict[_Lane | None, list[int]] = {}
+    lanes: dict[int, _Lane | None] = {}
+    began: Counter[tuple[bytes, bytes]] = Counter()
+    for place, item in enumerate(items):
+        lane = None
+        if item.conversation is not None:
+            known = item.conversation
+            if known.number not in lanes:
+                signed = known.signature in signatures
+                lanes[known.number] = (*known.signature, began[known.signature]) if signed else None
+                began[known.signature] += 1
+            lane = lanes[known.number]
+        found.setdefault(lane, []).append(place)
+    return found
+
+
+def _in_turn(items: Sequence[Item], places: Sequence[int]) -> list[int]:
+    """Places of events, those of calls that were asked for together in one order, however they were made."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for position, place in enumerate(places):
+        asked = items[place].asked
+        if asked is not None:
+            groups[asked].append(position)
+    found = list(places)
+    for positions in groups.values():
+        ordered = sorted((places[each] for each in positions), key=lambda place: items[place].order)
+        for position, place in zip(positions, ordered, strict=True):
+            found[position] = place
+    return found
