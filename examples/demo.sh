@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 unset ANTHROPIC_API_KEY AGENTTAP_DISABLED TRACE_OUTPUT  # a real model would make up a story of its own
 export TRACE_PAGER=cat
 run=${1:-runs/demo.jsonl}
+fixed=${run%.jsonl}-fixed.jsonl
 
 # On a terminal every command shows a readable view by itself. Elsewhere (a log) it is asked for.
 readable=''
@@ -18,7 +19,7 @@ say() { printf '\n# %s\n' "$1"; }
 show() { printf '$ %s\n' "$1" && eval "$1"; }
 fail() { printf 'demo: %s\n' "$1" >&2 && exit 1; }
 
-rm -f "$run"
+rm -f "$run" "$fixed"
 say '03:17, and nobody is watching.'
 show "python examples/agent.py --out $run" && fail 'the agent was to fail, and did not'
 
@@ -40,7 +41,17 @@ show "trace context -o jsonl $run | $system"
 say 'Our prompt did. That index is called sales-apac by now.'
 say "To walk through it on the screen: trace step $run, then x, u and u."
 
+say 'The same agent, with the name put right in its prompt:'
+show "python examples/agent.py --out $fixed --prompt examples/fixed-prompt.txt" || fail 'the agent failed again'
+
+say 'What is different from the run that failed, and is it more than it should be?'
+show "trace diff$readable -U 0 $run $fixed || true"
+
+say 'It began with the prompt; both errors are gone, and the report is published.'
+
 # What was told above is what the trace holds.
 trace first-error "$run" | grep -q '"error":"division by zero"' || fail 'the first error is another one'
 trace filter -t tool.result --tool search -g sales-apj "$run" | grep -q '"hits":\[\]' || fail 'the search found something'
 trace before -n 1 -t model.request "$run" | grep -q 'APAC: sales-apj' || fail 'the prompt names another index'
+trace diff --stat "$run" "$fixed" | grep -q '"cause":"input","reason":"the system prompt differs"' || fail 'it began elsewhere'
+trace diff -q "$fixed" "$fixed" || fail 'a run differs from itself'

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from trace_cli import line
 from trace_cli.comparable import Item
 
 INPUT, ENVIRONMENT, DECISION = "input", "environment", "decision"
 _ANSWERS = ("model.response", "model.error", "http.response", "http.error", "tool.result")
 _PARTS = {"system": "the system prompt", "instructions": "the system prompt", "tools": "the tools"}
 _BODY = "/payload/body/"
+SHORT = 40  # characters of a value that is told
 Change = Mapping[str, Any]
 
 
@@ -73,55 +75,66 @@ def _is_result(block: Any) -> bool:
     return isinstance(block, Mapping) and block.get("type") == "tool_result"
 
 
-def reason(op: str, a: Item | None, b: Item | None, changes: Iterable[Change], cause: str | None) -> str:
+def reason(op: str, a: Item | None, b: Item | None, changes: Iterable[Change]) -> str:
     """The same in words, for the first event that differs."""
     item = b or a
     assert item is not None
-    kind = item.type
-    name = f"{item.tool_name} " if item.tool_name else ""
-    if op == "changed" and kind in ("model.request", "http.request"):
-        parts = list(dict.fromkeys(map(_part, changes)))
-        shown = ", ".join(parts[:3]) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
-        return f"{shown} {'differs' if len(parts) == 1 and parts[0] != 'the tools' else 'differ'}"
-    if op == "changed":
-        return {
-            "model.response": _calls(a, b),
-            "model.error": "the call of the model failed in another way",
-            "tool.called": f"{name}was called with other arguments",
-            "tool.result": f"{name}returned something else to the same call",
-            "run.started": "the run was started in another way",
-            "run.ended": "the run ended in another way",
-        }.get(kind, f"{kind or 'an event'} differs")
-    side = "A" if op == "removed" else "B"
+    name = item.tool_name or "a tool"
+    if op != "changed":
+        return _alone("A" if op == "removed" else "B", item.type, name)
+    if item.type in ("model.request", "http.request"):
+        parts = set(map(_part, changes))
+        one = len(parts) == 1 and parts != {"the tools"}
+        return f"{_shown(map(_part, changes))} {'differs' if one else 'differ'}"
+    if item.type == "run.started":
+        return f"the runs began in different ways: {_shown(map(_part, changes))}"
+    if item.type == "model.response" or item.label in ("assistant", "model", "ai"):
+        return _calls(a, b)
+    return {
+        "model.error": "the call of the model failed in another way",
+        "tool.called": f"{name} was called with other arguments",
+        "tool.result": f"{name} returned something else to the same call",
+        "run.ended": "the run ended in another way",
+    }.get(item.type, f"{item.type or 'an event'} differs")
+
+
+def _alone(side: str, kind: str, name: str) -> str:
+    """An event that one run alone has."""
     return {
         "model.request": f"only {side} asked the model here",
         "model.response": f"only in {side} the model answered",
         "model.error": f"only in {side} the call of the model failed",
-        "tool.called": f"only {side} called {name}here".replace("  ", " "),
-        "tool.result": f"only in {side} {name}returned",
+        "tool.called": f"only {side} called {name} here",
+        "tool.result": f"only in {side} {name} returned",
     }.get(kind, f"only {side} has {kind or 'this event'}")
 
 
 def _calls(a: Item | None, b: Item | None) -> str:
     """What a model called instead."""
     old, new = (sorted({name for name, _ in each.calls}) if each else [] for each in (a, b))
-    if old == new:
-        return (
-            f"the model called {', '.join(new)} with other arguments"
-            if a and b and a.calls != b.calls
-            else ("the model answered something else")
-        )
-    return f"the model called {', '.join(new) or 'nothing'}, not {', '.join(old) or 'nothing'}"
+    if old != new:
+        return f"the model called {', '.join(new) or 'nothing'}, not {', '.join(old) or 'nothing'}"
+    if a and b and a.calls != b.calls:
+        return f"the model called {', '.join(new)} with other arguments"
+    return "the model answered something else"
+
+
+def _shown(parts: Iterable[str]) -> str:
+    """The first few of some parts, each once."""
+    found = list(dict.fromkeys(parts))
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
 
 
 def _part(change: Change) -> str:
-    """The part of a request that a pointer leads into."""
+    """The part of an event that a pointer leads into, with what was and is there, where that is short."""
     path = str(change["path"])
+    said = [line.dump(change[side]).decode().strip('"') for side in ("a", "b") if side in change]
+    values = f" ({' → '.join(said)})" if len(said) == 2 and max(map(len, said)) <= SHORT else ""
     if not path.startswith(_BODY):
-        return path.rpartition("/")[2]
+        return path.removeprefix("/payload/") + values
     name, *rest = path.removeprefix(_BODY).split("/")
     if name in ("messages", "input") and rest:
         return "the system prompt" if change.get("of") == "prompt" else f"message {rest[0]}"
-    if name == "model" and "a" in change and "b" in change:
-        return f"the model ({change['a']} → {change['b']})"
-    return _PARTS.get(name, name)
+    if name in _PARTS:
+        return _PARTS[name]
+    return ("the model" if name == "model" else "/".join([name, *rest])) + values

@@ -252,6 +252,8 @@ class Comparing:
         said = fields.get("message")
         inner = said if isinstance(said, Mapping) else fields
         role = inner.get("role")
+        if role == "user" and _brings_results(inner.get("content")):
+            role = "tool"
         counts = _Counts(label=event.tool_name or (role if isinstance(role, str) else None))
         if role == "assistant" and "content" in inner:
             counts.calls = [_call(name, args) for _, name, args in message.identified_tool_calls([inner])]
@@ -369,6 +371,12 @@ def _result_of(part: Any) -> str | None:
         if isinstance(part.get(name), str):
             return str(part[name])
     return str(part.get("call_id")) if part.get("type") == "function_call_output" else None
+
+
+def _brings_results(content: Any) -> bool:
+    """Whether a message is nothing but results of tools."""
+    found = list(message.blocks(content))
+    return bool(found) and all(each.get("type") == "tool_result" for each in found)
 
 
 def _server_results(body: Mapping[str, Any]) -> list[Any]:

@@ -198,7 +198,7 @@ class Comparison:
             return "tools-reordered"
         if lost:
             return "args-changed"
-        kinds = {each.item.type for each in graver if each.a and each.b}
+        kinds = {_kind(each.item) for each in graver if each.a and each.b}
         if any(not (each.a and each.b) for each in graver):
             return "events-changed"
         if "tool.result" in kinds:
@@ -221,13 +221,14 @@ class Comparison:
     def shown(self, around: int = 0, first: bool = False) -> list[Difference]:
         """The differences, or the first of them, and `around` equal events on either side of each."""
         different = self.different[:1] if first else self.different
-        near: dict[int, None] = {}
+        near = {each.place for each in different}
         for each in different:
-            near.update(dict.fromkeys(range(max(0, each.place - around), each.place)))
-            near[each.place] = None
-            near.update(dict.fromkeys(range(each.place + 1, min(len(self.all), each.place + around + 1))))
-        chosen = {each.place for each in different}
-        return [self.all[place] for place in sorted(near) if place in chosen or self.all[place].op == "equal"]
+            for step in (-1, 1):
+                for place in range(each.place + step, each.place + step * (around + 1), step):
+                    if not 0 <= place < len(self.all) or self.all[place].op != "equal":
+                        break
+                    near.add(place)
+        return [self.all[place] for place in sorted(near)]
 
     def is_downstream(self, each: Difference) -> bool:
         """Whether an event comes behind the first that differs."""
@@ -244,7 +245,7 @@ class Comparison:
             "tool_name": item.tool_name,
         }
         if each.op == "equal":
-            return row
+            return {**row, **self.place(each)}
         changes = self.changes(each)
         documents = self._document("a", each), self._document("b", each)
         return {
@@ -253,7 +254,14 @@ class Comparison:
             "cause": self.cause(each, changes),
             "downstream": self.is_downstream(each),
             "changes": [{name: value for name, value in change.items() if name != "of"} for change in changes],
+            **self.place(each),
         }
+
+    def place(self, each: Difference) -> dict[str, Any]:
+        """Where an event of the second run stands; of the first, where the second has none: an anchor."""
+        side, item = (self.b, each.b) if each.b else (self.a, each.item)
+        event = side.index.event(item.number)
+        return {"run_id": event.run_id, "seq": event.seq, "_src": event.src}
 
     def cause(self, each: Difference, changes: Sequence[Mapping[str, Any]]) -> str | None:
         """What made an event differ, as far as can be told."""
@@ -301,14 +309,15 @@ class Comparison:
 
     def _breaks_off(self, first: Difference) -> bool:
         """Whether the second run has nothing any more from there on, and no end."""
-        return not self.b.run.ended and all(each.b is None for each in self.all[first.place :])
+        return (
+            self.a.run.ended and not self.b.run.ended and all(each.b is None for each in self.all[first.place :])
+        )
 
     def reason(self, each: Difference) -> str:
         """Why the runs differ from there on, in a few words."""
         if each.op == "removed" and self._breaks_off(each):
             return "B breaks off here, without an end"
-        changes = self.changes(each)
-        return blame.reason(each.op, each.a, each.b, changes, self.cause(each, changes))
+        return blame.reason(each.op, each.a, each.b, self.changes(each))
 
     def summary(self) -> dict[str, Any]:
         """The last row: what it amounts to."""
@@ -330,6 +339,7 @@ class Comparison:
             "ignored": self._ignoring.met,
             "metrics": {name: {"a": metrics[0][name], "b": metrics[1][name]} for name in metrics[0]},
             "approximate": not self._exact,
+            **({} if first is None else self.place(first)),
         }
 
     def _divergence(self, first: Difference) -> dict[str, Any]:
@@ -345,6 +355,11 @@ def _grade(a: Item | None, b: Item | None) -> int:
     if a is None or b is None or a.shape != b.shape:
         return 3
     return next((3 - level for level in (STRUCTURE, ARGS, TEXT) if a.keys[level] != b.keys[level]), 0)
+
+
+def _kind(item: Item) -> str:
+    """The type of an event; of what a tool returned, whoever wrote it, tool.result."""
+    return "tool.result" if item.label in ("tool", "function") else item.type
 
 
 def _led_by(side: str, item: Item | None) -> Iterator[tuple[str, object] | None]:

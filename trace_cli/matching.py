@@ -121,14 +121,14 @@ class _Matching:
                 self._pair(i, j)
 
     def ops(self) -> list[Op]:
-        """All events: in the order of `a`; those of `b` alone behind what comes before them in `b`."""
-        placed: list[tuple[int, int, int, Op]] = [(i, 0, 0, (i, self._of_a.get(i))) for i in range(len(self._a))]
-        behind = -1
-        for j in range(len(self._b)):
+        """All events: in the order of `a`; those of `b` alone before what comes behind them in `b`."""
+        placed: list[tuple[int, int, int, Op]] = [(i, 1, 0, (i, self._of_a.get(i))) for i in range(len(self._a))]
+        behind = len(self._a)
+        for j in range(len(self._b) - 1, -1, -1):
             if j in self._of_b:
                 behind = self._of_b[j]
             else:
-                placed.append((behind, 1, j, (None, j)))
+                placed.append((behind, 0, j, (None, j)))
         return [op for *_, op in sorted(placed, key=lambda each: each[:3])]
 
 
@@ -183,18 +183,22 @@ def _lanes(
     }
     sides = [_by_conversation(items, signatures) for items in (a, b)]
     yield _in_turn(a, sides[0].pop(None, [])), _in_turn(b, sides[1].pop(None, []))
-    lanes_a, lanes_b = ({key: places for key, places in side.items() if key} for side in sides)
+    lanes_a, lanes_b = (
+        {(tuple(items[each].keys[TEXT] for each in places), *key): places for key, places in side.items() if key}
+        for items, side in zip((a, b), sides, strict=True)
+    )
     for part in _SAME:
-        left = {key: key[part] for key in lanes_b}
-        for key in list(lanes_a):
-            other = next((each for each, known in left.items() if known == key[part]), None)
-            if other is not None:
-                del left[other]
-                yield _in_turn(a, lanes_a.pop(key)), _in_turn(b, lanes_b.pop(other))
+        left: dict[object, list[_Known]] = {}
+        for known in lanes_b:
+            left.setdefault(known[part], []).append(known)
+        for known in list(lanes_a):
+            if others := left.get(known[part]):
+                yield _in_turn(a, lanes_a.pop(known)), _in_turn(b, lanes_b.pop(others.pop(0)))
 
 
+_Known = tuple[tuple[bytes, ...], bytes, bytes, int]  # what a conversation is known by: all of it, and its lane
+_SAME = (slice(0, 3), slice(1, 4), slice(2, 4), slice(1, 2), slice(0, 0))  # all, how it began, the prompt, nothing
 _Lane = tuple[bytes, bytes, int]  # a conversation: its signature, and how many began so before it
-_SAME = (slice(0, 3), slice(1, 3), slice(0, 1), slice(0, 0))  # as a whole, the first message, the prompt, nothing
 
 
 def _by_conversation(items: Sequence[Item], signatures: set[tuple[bytes, bytes]]) -> dict[_Lane | None, list[int]]:

@@ -9,6 +9,7 @@ from trace_cli import line, readable
 from trace_cli.comparison import Comparison, Difference, Side
 from trace_cli.message import number
 from trace_cli.readable import Line, Pair, Shown, Span, said
+from trace_cli.streams import STDIN
 from trace_cli.text import lines as text_lines
 from trace_cli.text import visible
 
@@ -45,21 +46,27 @@ def head(comparison: Comparison, summary: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _where(row: Mapping[str, Any]) -> str:
-    places = (row[side]["_src"] for side in ("a", "b") if row[side])
-    return ", ".join(f"{visible(str(place['file']))}:{place.get('line')}" for place in places)
+    return ", ".join(_place(row[side]["_src"]) for side in ("a", "b") if row[side])
+
+
+def _place(src: Mapping[str, Any]) -> str:
+    return f"{_name(src['file'])}:{src.get('line')}"
+
+
+def _name(file: str) -> str:
+    return "stdin" if file == STDIN else visible(str(file))
 
 
 def _error(name: str, error: Mapping[str, Any], style: str) -> Line:
-    place = f"{error['_src']['file']}:{error['_src'].get('line')}"
     told = " ".join(str(each) for each in (error.get("tool_name"), error.get("message")) if each)
-    return Line(((f"{name} ✗ ", style), (visible(told), style), (f"  {visible(place)}", "dim")))
+    return Line(((f"{name} ✗ ", style), (visible(told), style), (f"  {_place(error['_src'])}", "dim")))
 
 
 def _run(side: Side) -> str:
     if not side.events:
         return "nothing"
-    place = side.index.place(side.run.start)[0]
-    told = (place, side.run.name, side.run.run_id, f"{side.events} events", "" if side.run.ended else "no end")
+    file = _name(side.index.place(side.run.start)[0])
+    told = (file, side.run.name, side.run.run_id, f"{side.events} events", "" if side.run.ended else "no end")
     return "  ".join(each for each in told if each)
 
 

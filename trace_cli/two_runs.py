@@ -43,7 +43,9 @@ class TwoRuns:
             chosen = runs.chosen(index, run, label, option)
             sides.append(_side(index, chosen, selection, matcher, ignoring))
         self.a, self.b = sides
-        self._compared = bool(self.a.items or self.b.items) or selection.error
+        if not (self.a.items or self.b.items or selection.error):
+            wanted = "" if selection == Selection() else " that is wanted"
+            raise TraceError(f"nothing was compared: neither run has an event{wanted}")
 
     def _read(self, name: str, selection: Selection) -> tuple[Index, Matcher]:
         index, matcher = Index(), Matcher(selection)
@@ -56,9 +58,6 @@ class TwoRuns:
     def status(self, differ: bool) -> int:
         """The exit status: 0 the same, 1 different, 2 where that cannot be said."""
         if self._strict and any(reading.bad for reading in self._readings):
-            return 2
-        if not self._compared:
-            talk("trace: nothing was compared: neither run has an event that is wanted")
             return 2
         return 1 if differ else 0
 

@@ -1,5 +1,6 @@
 """What the documentation is run against: the recorded run of the example, under the names that the texts use."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -18,9 +19,13 @@ import messages_api  # noqa: E402
 
 @pytest.fixture
 def traces(tmp_path: Path) -> Path:
-    """A folder with run.jsonl, and another night's copies of it in runs/."""
+    """A folder with run.jsonl, the run with a better prompt in fixed, good and last-week, and copies in runs/."""
     recorded = ROOT / "examples" / "failed-run.jsonl"
     shutil.copy(recorded, tmp_path / "run.jsonl")
+    fixed = ROOT / "examples" / "fixed-run.jsonl"
+    for name in ("fixed", "good"):
+        shutil.copy(fixed, tmp_path / f"{name}.jsonl")
+    (tmp_path / "last-week.jsonl.gz").write_bytes(gzip.compress(fixed.read_bytes()))
     (tmp_path / "runs").mkdir()
     text = recorded.read_text()
     run_id = text.partition('"run_id":"')[2].partition('"')[0]

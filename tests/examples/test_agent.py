@@ -13,6 +13,8 @@ import agent
 import messages_api
 import pytest
 
+from agent_replay_trace import Debugger
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 PYTHON = Path(sys.executable).parent
@@ -103,6 +105,21 @@ def test_with_the_right_index_in_the_prompt_the_report_is_published(tmp_path: Pa
     assert events[-1]["payload"]["status"] == "ok"
 
 
+def test_the_recorded_runs_differ_by_the_prompt(tmp_path: Path) -> None:
+    assert (EXAMPLES / "fixed-prompt.txt").read_text() == agent.PROMPT.replace("sales-apj", "sales-apac")
+    trace = EXAMPLES / "fixed-run.jsonl"
+    for leak in (str(ROOT), "sk-ant", "site-packages", f'"{platform.node()}"'):
+        assert leak not in trace.read_text()
+    rows = Debugger.load(EXAMPLES / "failed-run.jsonl").diff(Debugger.load(trace))
+    first = rows[0]
+    assert (first["type"], first["cause"]) == ("model.request", "input")
+    assert [change["path"] for change in first["changes"]] == ["/payload/body/system"]
+    assert first["changes"][0]["words"][0]["b"] == "apac"
+    assert rows[-1]["verdict"] == "tools-changed"
+    assert [error["kind"] for error in rows[-1]["errors"]["gone"]] == ["tool", "run"]
+    assert rows[-1]["errors"]["new"] == []
+
+
 def test_with_a_key_it_talks_to_the_api_of_the_environment(tmp_path: Path) -> None:
     trace = tmp_path / "run.jsonl"
     with messages_api.serve() as base_url:
@@ -116,8 +133,14 @@ def test_with_a_key_it_talks_to_the_api_of_the_environment(tmp_path: Path) -> No
 def test_the_demo_walks_from_the_error_to_the_prompt(tmp_path: Path) -> None:
     done = run_demo(tmp_path, PYTHON)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("\n$ ") == 6
-    for words in ("division by zero", "sales-apj", "- APAC: sales-apj\n"):
+    assert done.stdout.count("\n$ ") == 8
+    for words in (
+        "division by zero",
+        "sales-apj",
+        "- APAC: sales-apj\n",
+        "input: the system prompt differs",
+        "gone in B",
+    ):
         assert words in done.stdout
 
 

@@ -14,10 +14,11 @@ def command_of(name: str) -> click.Command:
 
 
 INTERACTIVE = ["step"]  # has promises of its own, as it needs a terminal
+COMPARING = ["diff"]  # has, too, as it takes two traces
 READERS = [
     name
     for name in NAMES
-    if name not in INTERACTIVE and any(param.name == "files" for param in command_of(name).params)
+    if name not in INTERACTIVE + COMPARING and any(param.name == "files" for param in command_of(name).params)
 ]
 
 

@@ -365,11 +365,14 @@ def examples() -> list[Any]:
 @pytest.mark.parametrize("line", examples())
 def test_the_examples_of_the_help_run(line: str, folder: Path) -> None:
     (folder / "run.jsonl").write_bytes(GOOD)
+    (folder / "last-week.jsonl.gz").write_bytes(gzip.compress(GOOD))
     (folder / "runs").mkdir()
     for sample in ("fine", "killed"):
         (folder / f"runs/{sample}.jsonl").write_bytes((SAMPLES / f"{sample}.jsonl").read_bytes())
     for place in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
         (folder / place).mkdir(parents=True)
+    if "diff" in line:
+        (folder / "good.jsonl").write_bytes((SAMPLES / "fine.jsonl").read_bytes())
     done = shell(line, folder, env={"HOME": str(folder)})
     assert done.err == ""
     assert done.status in (0, 1)

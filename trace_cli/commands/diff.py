@@ -8,7 +8,8 @@ One object for each event that differs: {"op": "changed", "added" or "removed", 
 "similarity", "cause", "downstream", "changes": [{"op", "path", "a", "b"}]}. a and b say where the event and its
 partner stand; path is a JSON pointer into the event; a long text has "words" too, the places in it. The first one
 has the cause of all that is downstream of it: input (prompt, model, tools or settings differ), environment (the
-same call, another result) or decision (the same context, another answer).
+same call, another result) or decision (the same context, another answer). run_id, seq and _src, of b or else of a,
+make each object an anchor for other commands.
 
 The last object is the summary: {"op": "summary", "verdict", "differ", "first_divergence", "equal", "changed",
 "added", "removed", "errors", "ignored", "metrics", …}. Verdicts, of which the gravest is told: same, output-drift,
@@ -19,14 +20,12 @@ The exit status is 0 where the runs are the same at the level, 1 where they diff
 
 Examples:
 
-  trace diff good.jsonl bad.jsonl
-  trace diff --stat good.jsonl bad.jsonl
-  trace diff -t tool.called good.jsonl bad.jsonl
-  trace diff --run-a 0197* --run-b 0198* runs.jsonl
-  trace diff --first good.jsonl bad.jsonl | jq -c 'select(.op != "summary").b' | trace show
+  trace diff good.jsonl run.jsonl
+  trace diff --stat good.jsonl run.jsonl
+  trace diff -t tool.called --level structure good.jsonl run.jsonl
+  trace diff --first good.jsonl run.jsonl | trace show
+  trace diff -q --ignore /payload/body/system good.jsonl run.jsonl
   zcat last-week.jsonl.gz | trace diff - run.jsonl
-
-  if trace diff -q --ignore /payload/body/system good.jsonl run.jsonl; then echo as before; fi
 """
 
 import click
