@@ -2,12 +2,13 @@
 # make test   set up, lint, type-check, run every test
 # make bench  set up, measure the tap beside other recorders; some ten minutes
 # make bench-step  set up, measure what `trace step` takes on a large trace
+# make bench-diff  set up, measure what `trace diff` takes on two long runs
 PYTHON ?= python3
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check test-sdks test-faults bench bench-step man clean
+.PHONY: demo test lint check test-sdks test-faults bench bench-step bench-diff man clean
 
 demo: .venv/demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -40,6 +41,10 @@ bench: .venv/bench
 # The stepping session on a large trace; make bench-step STEP='--megabytes 1000'
 bench-step: .venv/bench
 	$(BIN)/python benchmarks/session.py $(STEP)
+
+# Two long runs compared; make bench-diff DIFF='--events 100000'
+bench-diff: .venv/bench
+	$(BIN)/python benchmarks/comparing.py $(DIFF)
 
 man: .venv/dev
 	$(BIN)/python man/generate.py

@@ -41,6 +41,30 @@ def write(path: Path, megabytes: float, seed: int = 1) -> None:
                     break
 
 
+def long_run(random: Random, run_id: str, events: int) -> Iterator[bytes]:
+    """The lines of one run of so many events: conversations of 20 turns, compacted into the next one's prompt."""
+    lines = _Lines(run_id, START)
+    yield lines.line("run.started", None, {"name": "long", "metadata": None})
+    body: dict[str, Any] = {"model": "claude-test-1", "max_tokens": 4096, "system": _text(random, 60)}
+    messages: list[dict[str, Any]] = []
+    for turn in range((events - 2) // 4):
+        if turn % 20 == 0:
+            messages = [{"role": "user", "content": f"{turn}: {_text(random, 20)}"}]
+        call, use = f"model_{run_id}_{turn}", _use(random, f"toolu_{run_id}_{turn}")
+        sent = {"method": "POST", "url": "https://api.example.com/v1/messages", "headers": {}, "attempt": 1}
+        yield lines.line("model.request", call, {**sent, "body": {**body, "messages": messages}})
+        answer = {"role": "assistant", "content": [{"type": "text", "text": _text(random, 12)}, use]}
+        usage = {"input_tokens": 1000, "output_tokens": 200}
+        told = {**answer, "stop_reason": "tool_use", "usage": usage}
+        yield lines.line("model.response", call, {"status": 200, "body": told, "duration_ms": 2000.2})
+        found = _text(random, random.randint(5, 40))
+        yield lines.line("tool.called", use["id"], {"tool_name": use["name"], "args": use["input"]})
+        yield lines.line("tool.result", use["id"], {"tool_name": use["name"], "result": found, "error": None})
+        result = {"type": "tool_result", "tool_use_id": use["id"], "content": found}
+        messages = [*messages, answer, {"role": "user", "content": [result]}]
+    yield lines.line("run.ended", None, {"status": "ok", "error": None, "duration_ms": 1000.5})
+
+
 def _run(random: Random, run_id: str, start: datetime) -> Iterator[bytes]:
     """The lines of one run of 20 to 60 turns."""
     lines = _Lines(run_id, start)

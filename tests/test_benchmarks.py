@@ -121,6 +121,23 @@ def test_bad_input_is_told_in_a_line(arguments: list[str], said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_runs_are_compared() -> None:
+    done = subprocess.run(
+        [sys.executable, CAPTURE.with_name("comparing.py"), "--quick", "--events", "400"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = done.stdout.splitlines()
+    assert len(rows) == 1 + 3 * 3
+    assert [row.split(",")[0] for row in rows[1::3]] == [
+        "one result differs",
+        "every tenth event differs",
+        "nothing in common",
+    ]
+
+
 def test_the_session_opens_and_answers() -> None:
     session = CAPTURE.with_name("session.py")
     done = subprocess.run(

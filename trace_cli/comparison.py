@@ -16,6 +16,7 @@ from trace_cli.matching import matched
 from trace_cli.message import cost
 from trace_cli.run_errors import RunErrors
 
+EVENTS = 8  # that are kept when they were read again
 KEPT = 64  # events whose words are kept while partners are looked for
 RETRIED = "attempts that were made again"
 _ATTEMPTS = ("model.error", "http.error")
@@ -39,6 +40,7 @@ class Side:
         self.left: dict[int, tuple[str, ...]] = {}  # by number: what an error that is left is known by
         self.events = self.requests = self.calls = self.errors = self.retries = 0
         self._spent = Spent()
+        self._kept: dict[int, Event] = {}
         self._cost: float | None = None
         self._duration: float | None = None
         comparing = Comparing(ignoring)
@@ -123,7 +125,16 @@ class Side:
 
     def place(self, item: Item | None) -> dict[str, Any] | None:
         """The head of an event, and where it stands."""
-        return None if item is None else self.index.event(item.number).place()
+        return None if item is None else self.event(item.number).place()
+
+    def event(self, number: int) -> Event:
+        """An event, read again; the last few are kept."""
+        found = self._kept.get(number)
+        if found is None:
+            if len(self._kept) >= EVENTS:
+                self._kept.clear()
+            found = self._kept[number] = self.index.event(number)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,7 @@ class Comparison:
         self.a, self.b = a, b
         self._level = level
         self._ignoring = ignoring
+        self._documents: dict[str, tuple[Item, Item | None, Any]] = {}  # the last of either run
         self._known: dict[tuple[int, int], Counter[bytes]] = {}
         concurrent = a.conversations.concurrent, b.conversations.concurrent
         number = LEVELS.index(level)
@@ -170,12 +182,25 @@ class Comparison:
         for place, (i, j) in enumerate(ops):
             a = None if i is None else self.a.items[i]
             b = None if j is None else self.b.items[j]
-            grade = _grade(a, b)
+            grade = self._grade(a, b)
             op = "equal" if grade < counting else "changed" if a and b else "added" if b else "removed"
             led = set(_led_by("a", a)) | set(_led_by("b", b))
             yield Difference(op, a, b, grade, not (touched if None in led else led & touched), place)
             if grade:
                 touched |= led
+
+    def _grade(self, a: Item | None, b: Item | None) -> int:
+        if a is None or b is None or a.shape != b.shape:
+            return 3
+        grade = next((3 - level for level in (STRUCTURE, ARGS, TEXT) if a.keys[level] != b.keys[level]), 0)
+        if grade and a.new and b.new and a.new.dropped == b.new.dropped:
+            documents = (
+                document(side.event(each.number), each, other, self._ignoring)
+                for side, each, other in ((self.a, a, b), (self.b, b, a))
+            )
+            if not difference.differ(*documents, delta.key):  # what is new in one was in the other before
+                return 0
+        return grade
 
     def _errors(self) -> tuple[list[int], list[int]]:
         """The numbers of errors that are left in one run alone: in the second, and in the first."""
@@ -260,7 +285,7 @@ class Comparison:
     def place(self, each: Difference) -> dict[str, Any]:
         """Where an event of the second run stands; of the first, where the second has none: an anchor."""
         side, item = (self.b, each.b) if each.b else (self.a, each.item)
-        event = side.index.event(item.number)
+        event = side.event(item.number)
         return {"run_id": event.run_id, "seq": event.seq, "_src": event.src}
 
     def cause(self, each: Difference, changes: Sequence[Mapping[str, Any]]) -> str | None:
@@ -291,8 +316,13 @@ class Comparison:
 
     def _document(self, side: str, each: Difference) -> Any:
         item, other = (each.a, each.b) if side == "a" else (each.b, each.a)
-        index = (self.a if side == "a" else self.b).index
-        return None if item is None else document(index.event(item.number), item, other, self._ignoring)
+        if item is None:
+            return None
+        kept = self._documents.get(side)
+        if kept is None or kept[0] is not item or kept[1] is not other:
+            event = (self.a if side == "a" else self.b).event(item.number)
+            kept = self._documents[side] = item, other, document(event, item, other, self._ignoring)
+        return kept[2]
 
     def _alike(self, i: int, j: int) -> float:
         a, b = self.a.items[i], self.b.items[j]
@@ -349,12 +379,6 @@ class Comparison:
 
     def _error(self, side: Side, number: int) -> dict[str, Any]:
         return {**side.index.errors.get(number, {}), **side.index.event(number).place()}
-
-
-def _grade(a: Item | None, b: Item | None) -> int:
-    if a is None or b is None or a.shape != b.shape:
-        return 3
-    return next((3 - level for level in (STRUCTURE, ARGS, TEXT) if a.keys[level] != b.keys[level]), 0)
 
 
 def _kind(item: Item) -> str:

@@ -209,7 +209,7 @@ def _call_ids(sent: _Message) -> set[str]:
 
 def key(value: Any) -> bytes:
     """Equal for values that say the same to the model."""
-    return line.dump(normal(value))
+    return line.canonical(normal(value))
 
 
 def normal(value: Any, depth: int = 0) -> Any:
@@ -220,9 +220,14 @@ def normal(value: Any, depth: int = 0) -> Any:
     if depth > DEEP:
         return value
     if isinstance(value, dict):
-        said = ((name, item) for name, item in value.items() if name != "cache_control" and item not in (None, []))
-        found = {name: normal(item, depth + 1) for name, item in said}
+        found = {}
+        for name, item in value.items():
+            if item is None or item == [] or name == "cache_control":
+                continue
+            found[name] = normal(item, depth + 1) if isinstance(item, dict | list) else item
         if isinstance(found.get("content"), str):
             found["content"] = [{"type": "text", "text": found["content"]}]
         return found
-    return [normal(item, depth + 1) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [normal(item, depth + 1) if isinstance(item, dict | list) else item for item in value]
+    return value

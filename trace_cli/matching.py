@@ -1,7 +1,7 @@
 """Which event of one run is which of another: pairs, and what has no partner."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from trace_cli.alignment import Pairs, aligned, common
@@ -22,6 +22,19 @@ def matched(
     at once are aligned one by one, tool calls of one turn as a set. `concurrent` are the numbers of such
     conversations in either run.
     """
+    if [item.keys[TEXT] for item in b] < [
+        item.keys[TEXT] for item in a
+    ]:  # so that whose turn it is changes nothing
+        pairs, exact = _partners(b, a, concurrent[::-1], level, lambda j, i: alike(i, j))
+        partners = {i: j for j, i in pairs.items()}
+    else:
+        partners, exact = _partners(a, b, concurrent, level, alike)
+    return _ops(len(a), len(b), partners), exact
+
+
+def _partners(
+    a: Sequence[Item], b: Sequence[Item], concurrent: tuple[set[int], ...], level: int, alike: Alike
+) -> tuple[dict[int, int], bool]:
     matching = _Matching(a, b, alike)
     lanes = list(_lanes(a, b, concurrent))
     for each in (TEXT, ARGS) if level == TEXT else (ARGS,):
@@ -33,7 +46,20 @@ def matched(
     for lane_a, lane_b in lanes:
         matching.like(lane_a, lane_b)
     matching.turns()
-    return matching.ops(), matching.exact
+    return matching.of_a, matching.exact
+
+
+def _ops(count_a: int, count_b: int, partners: Mapping[int, int]) -> list[Op]:
+    """All events: in the order of `a`; those of `b` alone before what comes behind them in `b`."""
+    of_b = {j: i for i, j in partners.items()}
+    placed: list[tuple[int, int, int, Op]] = [(i, 1, 0, (i, partners.get(i))) for i in range(count_a)]
+    behind = count_a
+    for j in range(count_b - 1, -1, -1):
+        if j in of_b:
+            behind = of_b[j]
+        else:
+            placed.append((behind, 0, j, (None, j)))
+    return [op for *_, op in sorted(placed, key=lambda each: each[:3])]
 
 
 class _Matching:
@@ -42,12 +68,12 @@ class _Matching:
     def __init__(self, a: Sequence[Item], b: Sequence[Item], alike: Alike) -> None:
         self._a, self._b = a, b
         self._alike = alike
-        self._of_a: dict[int, int] = {}
+        self.of_a: dict[int, int] = {}
         self._of_b: dict[int, int] = {}
         self.exact = True
 
     def _pair(self, i: int, j: int) -> None:
-        self._of_a[i], self._of_b[j] = j, i
+        self.of_a[i], self._of_b[j] = j, i
 
     def same(self, lane_a: Sequence[int], lane_b: Sequence[int], level: int) -> None:
         """Pairs what is the same at a level and has no partner yet, without crossing what has."""
@@ -76,10 +102,10 @@ class _Matching:
     def _gaps(self, lane_a: Sequence[int], lane_b: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
         """Between those partners of two lanes that stand in the same order: what has no partner."""
         place_of_b = {j: y for y, j in enumerate(lane_b)}
-        known = [(x, place_of_b[self._of_a[i]]) for x, i in enumerate(lane_a) if self._of_a.get(i) in place_of_b]
+        known = [(x, place_of_b[self.of_a[i]]) for x, i in enumerate(lane_a) if self.of_a.get(i) in place_of_b]
         x = y = 0
         for next_x, next_y in [*_rising(known), (len(lane_a), len(lane_b))]:
-            gap_a = [i for i in lane_a[x:next_x] if i not in self._of_a]
+            gap_a = [i for i in lane_a[x:next_x] if i not in self.of_a]
             gap_b = [j for j in lane_b[y:next_y] if j not in self._of_b]
             if gap_a and gap_b:
                 yield gap_a, gap_b
@@ -90,17 +116,17 @@ class _Matching:
         asked_a, asked_b = _asked(self._a), _asked(self._b)
         number_of_a = {item.number: i for i, item in enumerate(self._a)}
         for number, calls_a in asked_a.items():
-            j = self._of_a.get(number_of_a.get(number, -1))
+            j = self.of_a.get(number_of_a.get(number, -1))
             calls_b = asked_b.get(self._b[j].number, []) if j is not None else []
             for kind in ("tool.called", "tool.result"):
-                left_a = [i for i in calls_a if i not in self._of_a and self._a[i].type == kind]
+                left_a = [i for i in calls_a if i not in self.of_a and self._a[i].type == kind]
                 left_b = [j for j in calls_b if j not in self._of_b and self._b[j].type == kind]
                 self._by_call(left_a, left_b)
                 for i, j in sorted(
                     ((i, j) for i in left_a for j in left_b if self._a[i].shape == self._b[j].shape),
                     key=lambda pair: -self._alike(*pair),
                 ):
-                    if i not in self._of_a and j not in self._of_b:
+                    if i not in self.of_a and j not in self._of_b:
                         self._pair(i, j)
 
     def _by_call(self, left_a: Sequence[int], left_b: Sequence[int]) -> None:
@@ -109,7 +135,7 @@ class _Matching:
         called_b = (
             {
                 self._a[i].call_id: self._b[j].call_id
-                for i, j in self._of_a.items()
+                for i, j in self.of_a.items()
                 if self._a[i].type == "tool.called"
             }
             if result_of_b
@@ -119,17 +145,6 @@ class _Matching:
             j = result_of_b.get(called_b.get(self._a[i].call_id))
             if j is not None and j not in self._of_b and self._a[i].shape == self._b[j].shape:
                 self._pair(i, j)
-
-    def ops(self) -> list[Op]:
-        """All events: in the order of `a`; those of `b` alone before what comes behind them in `b`."""
-        placed: list[tuple[int, int, int, Op]] = [(i, 1, 0, (i, self._of_a.get(i))) for i in range(len(self._a))]
-        behind = len(self._a)
-        for j in range(len(self._b) - 1, -1, -1):
-            if j in self._of_b:
-                behind = self._of_b[j]
-            else:
-                placed.append((behind, 0, j, (None, j)))
-        return [op for *_, op in sorted(placed, key=lambda each: each[:3])]
 
 
 def _most_alike(a: Sequence[Hashable], b: Sequence[Hashable], alike: Alike) -> Pairs:
@@ -172,7 +187,7 @@ def _asked(items: Sequence[Item]) -> dict[int, list[int]]:
 
 
 def _lanes(
-    a: Sequence[Item], b: Sequence[Item], concurrent: tuple[set[int], set[int]]
+    a: Sequence[Item], b: Sequence[Item], concurrent: tuple[set[int], ...]
 ) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
     """What is aligned with what: each conversation that went on beside others by itself, all else as one."""
     signatures = {
