@@ -1,10 +1,10 @@
 """What made two runs differ at an event: input, environment or decision, and that in a few words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from trace_cli import line
-from trace_cli.comparable import Item
+from trace_cli.item import Item
 
 INPUT, ENVIRONMENT, DECISION = "input", "environment", "decision"
 _ANSWERS = ("model.response", "model.error", "http.response", "http.error", "tool.result")
@@ -48,7 +48,7 @@ def _of_request(changes: Iterable[Change]) -> str | None:
 _CAUSES = {"": INPUT, "prompt": INPUT, "result": ENVIRONMENT, "model": DECISION}
 
 
-def part_of(path: str, document: Any, leading: int) -> str:
+def part_of(path: str, document: Any, prompts: Sequence[int]) -> str:
     """What of a request a pointer leads into: a system "prompt", the "result" of a tool, the "model"'s, or ""."""
     found = ""
     value = document
@@ -56,7 +56,7 @@ def part_of(path: str, document: Any, leading: int) -> str:
         if isinstance(value, list):
             places = list(getattr(value, "places", range(len(value))))
             value = value[places.index(int(token))] if token.isdecimal() and int(token) in places else None
-            if depth == 3 and token.isdecimal() and int(token) < leading:
+            if depth == 3 and token.isdecimal() and int(token) in prompts:
                 return "prompt"
         else:
             value = value.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(value, Mapping) else None

@@ -96,9 +96,10 @@ class Debugger:
         `run_a` and `run_b` say which, by id or name, where there are several; `ignore` are JSON pointers. `around`
         asks for so many equal events beside each that differs. Raises TraceError where a run is not one.
         """
-        from trace_cli.comparison import Comparison, Side
+        from trace_cli.comparison import Comparison
         from trace_cli.ignoring import Ignoring
         from trace_cli.runs import chosen
+        from trace_cli.side import Side
 
         ignoring = Ignoring(ignore, default_ignore)
         a, b = _indexed(self._events), _indexed(other._events)

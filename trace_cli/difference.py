@@ -33,11 +33,6 @@ def changes(a: Any, b: Any, path: str = "", key: Key = line.canonical) -> Iterat
         yield from _changes(a, b, path, path, key, 0)
 
 
-def differ(a: Any, b: Any, key: Key = line.canonical) -> bool:
-    """Whether there is any."""
-    return any(True for _ in changes(a, b, "", key))
-
-
 def _changes(a: Any, b: Any, path_a: str, path_b: str, key: Key, depth: int) -> Iterator[dict[str, Any]]:
     """The places in two values that are known to differ."""
     if depth < DEEP and isinstance(a, Mapping) and isinstance(b, Mapping):

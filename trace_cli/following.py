@@ -17,14 +17,14 @@ _Message = Mapping[str, Any]
 class New:
     """What is new in a request since the one before in its conversation.
 
-    `name` is the key of the messages in the body, `leading` counts the system prompts that they begin with.
-    `places` are those of the new messages that are no echo of the answer before; `changed` are the other keys of
-    the body that differ, and `name` where a leading system prompt does; `dropped` counts messages that are gone.
+    `name` is the key of the messages in the body, `prompts` the places of the system prompts that they begin with,
+    `places` those of the new messages that are no echo of the answer before; `changed` are the other keys of the
+    body that differ, and `name` where such a prompt does; `dropped` counts messages that are gone.
     """
 
     conversation: "Conversation"
     name: str
-    leading: int
+    prompts: list[int]
     places: list[int]
     changed: list[str]
     dropped: int
@@ -65,18 +65,27 @@ class Conversation:
 
 
 class Sent:
-    """What a request sent: its messages, and as `frame` all else in the body, leading system prompts too."""
+    """What a request sent: its messages, their places in the body, and as `frame` all else in it.
+
+    Leading system prompts are no messages here; `prompts` are their places.
+    """
 
     def __init__(self, body: Mapping[str, Any]) -> None:
         self.name = "messages" if "messages" in body else "input"
         messages = message.messages(body)
-        self.leading = 0
-        while self.leading < len(messages) and messages[self.leading].get("role") in ("system", "developer"):
-            self.leading += 1
-        self.messages = messages[self.leading :]
+        carried = body.get(self.name)
+        places = (
+            [place for place, each in enumerate(carried) if isinstance(each, Mapping)]
+            if isinstance(carried, list)
+            else [0]
+        )
+        leading = 0
+        while leading < len(messages) and messages[leading].get("role") in ("system", "developer"):
+            leading += 1
+        self.messages, self.places, self.prompts = messages[leading:], places[leading:], places[:leading]
         self.frame = {key: value for key, value in body.items() if key not in (self.name, "previous_response_id")}
-        if self.leading:
-            self.frame[self.name] = messages[: self.leading]
+        if leading:
+            self.frame[self.name] = messages[:leading]
 
     @cached_property
     def first(self) -> bytes:
@@ -195,7 +204,7 @@ def _new(conversation: Conversation, continued: bool) -> New:
         places = [place for place in places if place not in kept]
     if answer is not None:
         places = [place for place in places if not _is_echo(sent.messages[place], answer)]
-    return New(conversation, sent.name, sent.leading, [sent.leading + each for each in places], changed, dropped)
+    return New(conversation, sent.name, sent.prompts, [sent.places[each] for each in places], changed, dropped)
 
 
 def _is_echo(sent: _Message, answer: Event) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from trace_cli.alignment import Pairs, aligned, common
-from trace_cli.comparable import ARGS, TEXT, Item
+from trace_cli.item import ARGS, TEXT, Item
 
 LIKE = 400  # pairs in a gap of which the most similar ones are looked for; in a larger one, order alone counts
 Op = tuple[int | None, int | None]  # places of a pair in the items of either run; None: no partner

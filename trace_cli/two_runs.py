@@ -1,12 +1,12 @@
 """From the arguments of `trace diff` to the two runs that it compares."""
 
 from trace_cli import params, runs, streams
-from trace_cli.comparison import Side
 from trace_cli.errors import TraceError
 from trace_cli.ignoring import Ignoring
 from trace_cli.index import Index, Run
 from trace_cli.reading import Reading, talk
 from trace_cli.selection import Matcher, Selection
+from trace_cli.side import Side
 
 _FORM = "trace diff A B; both runs in one file: trace diff --run-a ID --run-b ID FILE"
 

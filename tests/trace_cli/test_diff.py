@@ -25,9 +25,9 @@ from traces import (
 )
 
 from agent_replay_trace import Debugger
-from trace_cli import comparison
 from trace_cli.errors import TraceError
 from trace_cli.event import Event
+from trace_cli.side import RETRIED
 
 Rows = list[dict[str, Any]]
 
@@ -153,7 +153,7 @@ def test_attempts_that_the_sdk_made_again_do_not_count() -> None:
     rows = diff(calm, busy)
     assert rows[-1]["verdict"] == "same"
     assert rows[-1]["metrics"]["retries"] == {"a": 0, "b": 1}
-    assert comparison.RETRIED in rows[-1]["ignored"]
+    assert RETRIED in rows[-1]["ignored"]
     assert diff(calm, [request("m1", asking(*first)), error("m1"), calm[-1]])[-1]["verdict"] == "regression"
 
 

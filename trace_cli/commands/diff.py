@@ -31,9 +31,9 @@ Examples:
 import click
 
 from trace_cli import params, readable, render, side_by_side
-from trace_cli.comparable import LEVELS
 from trace_cli.comparison import Comparison
 from trace_cli.ignoring import Ignoring
+from trace_cli.item import LEVELS
 from trace_cli.selection import Selection
 from trace_cli.two_runs import TwoRuns
 from trace_cli.view import View
