@@ -9,6 +9,7 @@ from trace_cli.item import Item
 INPUT, ENVIRONMENT, DECISION = "input", "environment", "decision"
 _ANSWERS = ("model.response", "model.error", "http.response", "http.error", "tool.result")
 _PARTS = {"system": "the system prompt", "instructions": "the system prompt", "tools": "the tools"}
+_ROLES = ("user", "system", "developer", "tool", "function")
 _BODY = "/payload/body/"
 SHORT = 40  # characters of a value that is told
 Change = Mapping[str, Any]
@@ -90,6 +91,8 @@ def reason(op: str, a: Item | None, b: Item | None, changes: Iterable[Change]) -
         return f"the runs began in different ways: {_shown(map(_part, changes))}"
     if item.type == "model.response" or item.label in ("assistant", "model", "ai"):
         return _calls(a, b)
+    if item.label in _ROLES:
+        return f"a message of the {item.label} differs"
     return {
         "model.error": "the call of the model failed in another way",
         "tool.called": f"{name} was called with other arguments",

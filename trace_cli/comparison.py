@@ -46,6 +46,8 @@ class Comparison:
         self._ignoring = ignoring
         self._documents: dict[str, tuple[Item, Item | None, Any]] = {}  # the last of either run
         self._known: dict[tuple[int, int], Counter[bytes]] = {}
+        if level not in LEVELS:
+            raise ValueError(f"{level!r} is no level: {', '.join(LEVELS)}")
         concurrent = a.conversations.concurrent, b.conversations.concurrent
         number = LEVELS.index(level)
         ops, self._exact = matched(a.items, b.items, concurrent, number, self._alike)

@@ -1,6 +1,6 @@
 """The Python API of a post-mortem: Debugger over a whole trace, StepSession to walk through it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -87,14 +87,15 @@ class Debugger:
         level: str = "args",
         run_a: str | None = None,
         run_b: str | None = None,
-        ignore: Iterable[str] = (),
+        ignore: Sequence[str] = (),
         default_ignore: bool = True,
         around: int = 0,
     ) -> list[dict[str, Any]]:
         """The run in this trace compared with the one in `other`: the rows of `trace diff`, the summary last.
 
         `run_a` and `run_b` say which, by id or name, where there are several; `ignore` are JSON pointers. `around`
-        asks for so many equal events beside each that differs. Raises TraceError where a run is not one.
+        asks for so many equal events beside each that differs. Raises TraceError where a run is
+        not one, and ValueError for a level or a pointer that is none.
         """
         from trace_cli.comparison import Comparison
         from trace_cli.ignoring import Ignoring

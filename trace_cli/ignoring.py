@@ -1,6 +1,6 @@
 """What does not count when two runs are compared: ids, clocks, durations, tokens, and what a user names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from trace_cli.difference import DEEP, escaped
@@ -31,9 +31,15 @@ class Ignoring:
 
     `pointers` (RFC 6901, into a line; `*` for any key or item) are left out everywhere, `default` says whether the
     volatile keys are, too. What is taken out of a list leaves a null, so that the others keep their numbers.
+    Raises ValueError for what is no pointer.
     """
 
-    def __init__(self, pointers: Iterable[str] = (), default: bool = True) -> None:
+    def __init__(self, pointers: Sequence[str] = (), default: bool = True) -> None:
+        for each in pointers:
+            if not each.startswith("/"):
+                raise ValueError(
+                    f"{each!r} is no JSON pointer: it begins with a slash, as /payload/body/system does"
+                )
         self.default = default
         self._pointers = [tuple(map(_unescaped, each.split("/")[1:])) for each in pointers]
         self._met: set[str] = set()
@@ -54,14 +60,16 @@ class Ignoring:
 
     def strip(self, value: Any, *path: str) -> Any:
         """A value that stands at a path of a line, without what does not count; itself it is not changed."""
+        if self.hides(*path):
+            self._met.add(_where(path))
+            return {} if isinstance(value, dict) else None
         live = [
             each[len(path) :]
             for each in self._pointers
             if len(each) > len(path) and all(t in ("*", p) for t, p in zip(each, path, strict=False))
         ]
         theirs = not self.default or any(name in _THEIRS for name in path)
-        where = "".join("/*" if name.isdecimal() else f"/{escaped(name)}" for name in path)
-        return self._strip(value, live, theirs, where, 0)
+        return self._strip(value, live, theirs, _where(path), 0)
 
     def _strip(self, value: Any, live: list[_Pointer], theirs: bool, path: str, depth: int) -> Any:
         if depth > DEEP or (theirs and not live):
@@ -91,6 +99,10 @@ class Ignoring:
                 items.append(item)
             return items
         return value
+
+
+def _where(path: Iterable[str]) -> str:
+    return "".join("/*" if name.isdecimal() else f"/{escaped(name)}" for name in path)
 
 
 def _unescaped(token: str) -> str:

@@ -220,6 +220,28 @@ def test_levels_say_what_makes_runs_differ() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "pointer", ["/payload", "/payload/body", "/payload/args", "/payload/result", "/*", "/payload/*/*"]
+)
+def test_any_part_can_be_ignored(pointer: str) -> None:
+    other = run(*THREE)
+    in_body(1, system="Be long.")(other)
+    in_body(2, content=[words_of("Done.")])(other)
+    changed(3, args={"query": "z"})(other)
+    changed(4, result="9")(other)
+    plain, narrowed = diff(run(*THREE), other)[-1], diff(run(*THREE), other, ignore=[pointer])[-1]
+    assert narrowed["changed"] < plain["changed"]
+    assert set(narrowed["ignored"]) > set()
+    assert diff(run(*THREE), other, ignore=["/payload"])[-1]["verdict"] == "same"
+
+
+def test_what_is_no_level_or_pointer_is_told() -> None:
+    with pytest.raises(ValueError, match="'words' is no level: structure, args, text"):
+        diff([], [], level="words")
+    with pytest.raises(ValueError, match="'payload' is no JSON pointer"):
+        diff([], [], ignore=["payload"])
+
+
 # Who is to blame
 
 
@@ -529,3 +551,80 @@ def _shuffled(value: Any, random: Random) -> Any:
     if isinstance(value, dict):
         return {key: _shuffled(value[key], random) for key in random.sample(list(value), len(value))}
     return [_shuffled(each, random) for each in value] if isinstance(value, list) else value
+
+
+NAMES = [
+    "body",
+    "messages",
+    "content",
+    "role",
+    "type",
+    "tool_use",
+    "tool_result",
+    "id",
+    "tool_use_id",
+    "name",
+    "input",
+    "function",
+    "arguments",
+    "choices",
+    "message",
+    "tool_calls",
+    "output",
+    "function_call_output",
+    "function_call",
+    "call_id",
+    "error",
+    "system",
+    "tools",
+    "model",
+    "usage",
+    "user",
+    "assistant",
+]
+KNOWN = st.sampled_from([*NAMES, "tool", None, 0, True, ""])
+JSON = st.recursive(
+    KNOWN | st.integers(0, 2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=12,
+)
+KINDS = [
+    "model.request",
+    "model.response",
+    "model.error",
+    "tool.called",
+    "tool.result",
+    "run.ended",
+    "step.ended",
+    "note",
+]
+
+
+@st.composite
+def odd(draw: st.DrawFn) -> list[Told]:
+    """Events of known types, with anything in them."""
+    found = []
+    for _ in range(draw(st.integers(0, 6))):
+        payload = draw(
+            st.dictionaries(st.sampled_from(["body", "tool_name", "args", "result", "error", "name", "url"]), JSON)
+        )
+        found.append(
+            {**event(draw(st.sampled_from(KINDS)), draw(st.sampled_from(["c1", "c2", None]))), "payload": payload}
+        )
+    return found
+
+
+@given(odd(), odd(), LEVEL)
+def test_nothing_that_stands_in_a_payload_is_too_odd(a: list[Told], b: list[Told], level: str) -> None:
+    assert diff(a, a, level=level)[-1]["verdict"] == "same"
+    there, back = diff(a, b, level=level)[-1], diff(b, a, level=level)[-1]
+    assert (there["added"], there["removed"], there["equal"]) == (back["removed"], back["added"], back["equal"])
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["type", "role", "message", "tool_name", "error", "content"]), JSON))
+)
+def test_no_foreign_line_is_too_odd(told: list[Told]) -> None:
+    events = [Event(json.dumps(each).encode(), fields=each, index=number) for number, each in enumerate(told)]
+    rows = Debugger(events).diff(Debugger(events[::-1]))
+    assert rows[-1]["equal"] + rows[-1]["changed"] + rows[-1]["removed"] == len(told)
