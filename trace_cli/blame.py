@@ -9,7 +9,7 @@ from trace_cli.item import Item
 INPUT, ENVIRONMENT, DECISION = "input", "environment", "decision"
 _ANSWERS = ("model.response", "model.error", "http.response", "http.error", "tool.result")
 _PARTS = {"system": "the system prompt", "instructions": "the system prompt", "tools": "the tools"}
-_ROLES = ("user", "system", "developer", "tool", "function")
+_ROLES = ("user", "system", "developer")
 _BODY = "/payload/body/"
 SHORT = 40  # characters of a value that is told
 Change = Mapping[str, Any]
@@ -93,6 +93,8 @@ def reason(op: str, a: Item | None, b: Item | None, changes: Iterable[Change]) -
         return _calls(a, b)
     if item.label in _ROLES:
         return f"a message of the {item.label} differs"
+    if item.label in ("tool", "function"):
+        return "what a tool returned differs"
     return {
         "model.error": "the call of the model failed in another way",
         "tool.called": f"{name} was called with other arguments",

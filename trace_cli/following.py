@@ -156,6 +156,7 @@ class Conversations:
             return None, False
         best: tuple[bool, bool, int] = (False, False, 0)
         found = None
+        anew = False
         starts = not any(map(delta.is_of_the_model, sent.messages))
         for each in reversed(self._recent):
             if each.sent.first != sent.first:
@@ -165,6 +166,7 @@ class Conversations:
             if shared == len(sent.messages) == len(theirs) and not each.open and each.answer is None:
                 return each, True  # it failed
             if starts and shared == len(sent.messages):  # another one that begins with the same words
+                anew = True
                 continue
             follows = (
                 each.answer is not None
@@ -176,7 +178,7 @@ class Conversations:
                 best, found = rank, each
             if rank[:2] == (True, True):
                 break
-        return found or self._like(sent), False
+        return found or (None if anew else self._like(sent)), False
 
     def _like(self, sent: Sent) -> Conversation | None:
         """The conversation whose first messages were dropped, or that was compacted and begins anew."""

@@ -42,10 +42,11 @@ def _partners(
             matching.same(lane_a, lane_b, each)
     if len(lanes) > 1:
         matching.same(range(len(a)), range(len(b)), ARGS)
+    for lane_a, lane_b in lanes:
+        matching.like(lane_a, lane_b, together=False)
     matching.turns()
     for lane_a, lane_b in lanes:
-        matching.like(lane_a, lane_b)
-    matching.turns()
+        matching.like(lane_a, lane_b, together=True)
     return matching.of_a, matching.exact
 
 
@@ -85,9 +86,11 @@ class _Matching:
             for x, y in pairs:
                 self._pair(gap_a[x], gap_b[y])
 
-    def like(self, lane_a: Sequence[int], lane_b: Sequence[int]) -> None:
-        """Pairs what is of one type and label."""
-        for gap_a, gap_b in self._gaps(lane_a, lane_b):
+    def like(self, lane_a: Sequence[int], lane_b: Sequence[int], *, together: bool) -> None:
+        """Pairs what is of one type and label; calls that were asked for together only where that is wanted."""
+        for each_a, each_b in self._gaps(lane_a, lane_b):
+            gap_a = [i for i in each_a if together or self._a[i].asked is None]
+            gap_b = [j for j in each_b if together or self._b[j].asked is None]
             for x, y in self._likest(gap_a, gap_b):
                 self._pair(gap_a[x], gap_b[y])
 

@@ -242,6 +242,63 @@ def test_what_is_no_level_or_pointer_is_told() -> None:
         diff([], [], ignore=["payload"])
 
 
+def test_a_model_that_the_api_replaced_is_told_once() -> None:
+    a, b = run(*THREE), run(*THREE)
+    for place in (2, 6, 10, 14):
+        in_body(place, model="m-2026-05")(a)
+        in_body(place, model="m-2026-06")(b)
+    rows = diff(a, b)
+    assert [(row["type"], row["a"]["seq"], row["changes"][0]["path"]) for row in rows[:-1]] == [
+        ("model.response", 2, "/payload/body/model")
+    ]
+    assert rows[-1]["verdict"] == "events-changed"
+
+
+def test_what_server_tools_returned_is_no_prose() -> None:
+    def events(found: str) -> list[Told]:
+        blocks = [
+            {"type": "server_tool_use", "id": f"s{found}", "name": "web_search", "input": {"query": "x"}},
+            {"type": "web_search_tool_result", "tool_use_id": f"s{found}", "content": [{"title": found}]},
+        ]
+        return ask("m1", [said("user", "Go.")], blocks)
+
+    assert diff(events("one"), events("two"))[-1]["differ"]
+    assert not diff(events("one"), events("one"))[-1]["differ"]
+
+
+def test_another_exception_with_the_same_text_is_a_difference() -> None:
+    a, b = ([result("x", "read", None, "'rows'")] for _ in range(2))
+    a[0]["payload"]["exception"] = {"type": "KeyError", "traceback": "at line 3"}
+    b[0]["payload"]["exception"] = {"type": "KeyError", "traceback": "at line 4"}
+    assert diff(a, b)[-1]["verdict"] == "same"
+    b[0]["payload"]["exception"]["type"] = "ValueError"
+    (row, _) = diff(a, b)
+    assert [change["path"] for change in row["changes"]] == ["/payload/exception/type"]
+
+
+def test_calls_with_ids_of_the_tap_belong_to_the_answer_that_asked_for_them() -> None:
+    def events(order: Sequence[int]) -> list[Told]:
+        uses = [use(f"toolu_{each}", "search", query=f"q{each}") for each in order]
+        made = [(f"call_{each:024x}", each) for each in order]
+        return [
+            *ask("m1", [said("user", "Go.")], uses),
+            *(called(call, "search", query=f"q{each}") for call, each in made),
+            *(result(call, "search", f"r{each}") for call, each in made),
+        ]
+
+    assert diff(events([1, 2, 3]), events([3, 1, 2]))[-1]["verdict"] == "same"
+
+
+def test_results_in_a_message_of_a_transcript_come_from_the_environment() -> None:
+    def events(found: str) -> list[Event]:
+        message = said("user", [came_back("t", found)])
+        return [Event(b"", fields={"type": "user", "message": message, "n": 1})]
+
+    rows = Debugger(events("one")).diff(Debugger(events("two")))
+    assert (rows[0]["cause"], rows[-1]["verdict"]) == ("environment", "results-changed")
+    assert rows[-1]["first_divergence"]["reason"] == "what a tool returned differs"
+
+
 # Who is to blame
 
 
@@ -339,6 +396,84 @@ def test_the_first_divergence_is_blamed(what: str) -> None:
     assert (rows[0]["a"], rows[0]["b"]) == (first["a"], first["b"])
 
 
+SENT: dict[str, tuple[list[Told], list[Told], str, str]] = {
+    "a system message": (
+        [said("system", "x"), said("user", "u")],
+        [said("system", "y"), said("user", "u")],
+        "input",
+        "the system prompt differs",
+    ),
+    "a message of the user": ([said("user", "x")], [said("user", "y")], "input", "message 0 differs"),
+    "a result": (
+        [said("user", [came_back("t", "x")])],
+        [said("user", [came_back("t", "y")])],
+        "environment",
+        "message 0 differs",
+    ),
+    "one that failed": (
+        [said("user", [came_back("t", "x")])],
+        [said("user", [came_back("t", "x", is_error=True)])],
+        "environment",
+        "message 0 differs",
+    ),
+    "a result of OpenAI's": (
+        [{"role": "tool", "tool_call_id": "t", "content": "x"}],
+        [{"role": "tool", "tool_call_id": "t", "content": "y"}],
+        "environment",
+        "message 0 differs",
+    ),
+    "one of its responses": (
+        [{"type": "function_call_output", "call_id": "t", "output": "x"}],
+        [{"type": "function_call_output", "call_id": "t", "output": "y"}],
+        "environment",
+        "message 0 differs",
+    ),
+    "the model's": (
+        [said("user", "u"), said("assistant", "x")],
+        [said("user", "u"), said("assistant", "y")],
+        "decision",
+        "message 1 differs",
+    ),
+    "one more": (
+        [said("user", "u")],
+        [said("user", "u"), said("user", [came_back("t", "y")])],
+        "environment",
+        "message 1 differs",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SENT)
+def test_a_request_is_blamed_by_what_differs_in_it(what: str) -> None:
+    a, b, cause, reason = SENT[what]
+    rows = diff([request("c", {"messages": a})], [request("c", {"messages": b})])
+    first = rows[-1]["first_divergence"]
+    assert (first["cause"], first["reason"], rows[-1]["changed"]) == (cause, reason, 1)
+
+
+def test_where_the_api_stands_does_not_count_but_what_it_is_asked_for() -> None:
+    def events(url: str) -> list[Told]:
+        return [request("c", asking(said("user", "u")), url=url)]
+
+    assert diff(events("http://a:1/v1/messages"), events("https://b/v1/messages"))[-1]["verdict"] == "same"
+    (row, _) = diff(events("http://a/v1/messages"), events("http://a/v1/models/x"))
+    assert row["changes"][0]["path"] == "/payload/url"
+
+
+def test_messages_that_were_dropped_are_told() -> None:
+    messages = [said("user", "u"), said("assistant", "a"), said("user", "v"), said("assistant", "b")]
+    first = ask("c1", messages[:3], [words_of("b")])
+    (row, _) = diff([*first, request("c2", asking(*messages))], [*first, request("c2", asking(*messages[2:]))])
+    assert row["changes"] == [
+        {"op": "changed", "path": "/payload/body/messages", "a": {"dropped": 0}, "b": {"dropped": 2}}
+    ]
+
+
+def test_a_call_that_the_run_died_in_is_a_regression() -> None:
+    rows = diff(run(*THREE), run(*THREE)[:8])
+    assert (rows[-1]["verdict"], rows[-1]["errors"]["new"][0]["kind"]) == ("regression", "orphan")
+
+
 def test_what_follows_has_a_cause_of_its_own_only_where_one_can_be_told() -> None:
     other = run(*THREE)
     in_body(1, system="Be long.")(other)
@@ -394,6 +529,101 @@ def test_an_error_that_recovered_is_no_regression() -> None:
     other = run(*THREE)
     changed(4, result=None, error="no")(other)  # the same tool works later on
     assert diff(run(*THREE), other)[-1]["verdict"] == "results-changed"
+
+
+# What is paired with what
+
+
+def parallel(*calls: tuple[str, str, str]) -> list[Told]:
+    """An answer that asks for calls at once: id, query and what is found."""
+    uses = [use(call, "search", query=query) for call, query, _ in calls]
+    made = [called(call, "search", query=query) for call, query, _ in calls]
+    return [
+        *ask("m1", [said("user", "Go.")], uses),
+        *made,
+        *(result(call, "search", found) for call, _, found in calls),
+    ]
+
+
+def pairs(rows: Rows) -> set[tuple[str, str]]:
+    """The ids of calls that are partners, of events that differ."""
+    return {(row["a"]["call_id"], row["b"]["call_id"]) for row in rows[:-1] if row["op"] == "changed"}
+
+
+def test_of_calls_at_once_the_most_alike_are_partners() -> None:
+    a = parallel(("a1", "revenue in north", "1"), ("a2", "same", "2"), ("a3", "costs of the south", "3"))
+    b = parallel(("b3", "costs of all the south", "3"), ("b2", "same", "2"), ("b1", "revenue up north", "1"))
+    rows = diff(a, b)
+    assert pairs(rows) == {("m1", "m1"), ("a1", "b1"), ("a3", "b3")}
+    assert (rows[-1]["changed"], rows[-1]["added"], rows[-1]["removed"]) == (3, 0, 0)
+
+
+def test_results_go_with_their_calls() -> None:
+    a = parallel(("a1", "revenue in north", "one two three"), ("a2", "costs of the south", "four five six"))
+    b = parallel(("b1", "revenue up north", "four five 6"), ("b2", "costs of all the south", "one two 3"))
+    assert pairs(diff(a, b)) == {("m1", "m1"), ("a1", "b1"), ("a2", "b2")}
+
+
+def test_of_events_in_a_row_the_most_alike_are_partners() -> None:
+    a = [event("note", text="nothing at all"), event("note", text="revenue of the north was 31 M")]
+    (removed, changed, _) = diff(a, [event("note", text="revenue of the north was 32 M")])
+    assert (removed["op"], removed["a"]["seq"]) == ("removed", 0)
+    assert (changed["op"], changed["a"]["seq"]) == ("changed", 1)
+
+
+def test_at_level_text_the_same_words_are_partners() -> None:
+    a = [response("c1", answering("One.")), response("c2", answering("Two."))]
+    (row, _) = diff(a, [response("c3", answering("Two."))], level="text")
+    assert (row["op"], row["a"]["call_id"]) == ("removed", "c1")
+    (row, _) = diff(a, [response("c3", answering("One."))], level="text")
+    assert (row["op"], row["a"]["call_id"]) == ("removed", "c2")
+
+
+def test_agents_that_begin_alike_are_told_apart_by_what_they_did() -> None:
+    def agent(name: str, found: str) -> list[Told]:
+        messages = [said("user", "Find the revenue.")]
+        return [
+            request(f"1{name}", asking(*messages)),
+            response(f"1{name}", answering(use(f"t{name}", "search", q="revenue"))),
+            called(f"t{name}", "search", q="revenue"),
+            result(f"t{name}", "search", found),
+        ]
+
+    one, two = agent("one", "31 M"), agent("two", "none")
+    a = [one[0], two[0], *one[1:], *two[1:]]
+    b = [two[0], one[0], *one[1:], *two[1:]]
+    assert diff(a, b, level="text")[-1]["verdict"] == "same"
+
+
+def test_what_is_in_no_conversation_any_more_still_has_a_partner() -> None:
+    one, two = ([request(f"c{n}", asking(said("user", f"You are {n}.")))] for n in "12")
+    asked = response("c1", answering(use("t1", "search", q="x")))
+    rest = [called("t1", "search", q="x"), result("t1", "search", "found"), response("c2", answering("Done."))]
+    rows = diff([*one, *two, asked, *rest], [*one, *two, *rest])
+    assert [(row["op"], row["type"]) for row in rows[:-1]] == [("removed", "model.response")]
+
+
+def test_calls_that_changed_places_are_reordered() -> None:
+    x, y, anchor = (called("x", "read", path="x"), called("y", "read", path="y"), [event("note", n=1)] * 2)
+    rows = diff([x, *anchor, y], [y, *anchor, x])
+    assert (rows[-1]["verdict"], rows[-1]["changed"]) == ("tools-reordered", 2)
+    other = called("z", "search", q="z")
+    end = event("run.ended", status="ok", error=None)
+    rows = diff([called("s", "search", q="s"), x, end], [x, other, end])
+    assert (rows[-1]["verdict"], rows[-1]["equal"]) == ("tools-reordered", 2)
+
+
+def test_only_a_run_that_ended_shows_that_the_other_broke_off() -> None:
+    rows = diff(run(*THREE, end=False), run(*THREE, end=False)[:-2])
+    assert rows[-1]["first_divergence"]["reason"] == "only A asked the model here"
+
+
+def test_the_end_of_a_run_follows_from_all_before_it() -> None:
+    other = run(*THREE)
+    changed(12, result="9")(other)
+    changed(-1, status="error", error="boom")(other)
+    rows = diff(run(*THREE), other)
+    assert (rows[-2]["type"], rows[-2]["cause"], rows[-2]["downstream"]) == ("run.ended", None, True)
 
 
 # What is said of a pair
