@@ -10,6 +10,7 @@ from trace_cli.alignment import common
 from trace_cli.words import hunks
 
 LONG = 60  # characters from which on a text is compared word by word
+MOST = 400_000_000  # pairs of items of two lists; larger ones differ as a whole
 DEEP = 64  # levels of nesting in which places are looked for
 Key = Callable[[Any], bytes]  # equal for values that are the same
 _words = re.compile(rb"[\w\x80-\xff]+").findall
@@ -47,7 +48,7 @@ def _changes(a: Any, b: Any, path_a: str, path_b: str, key: Key, depth: int) -> 
                 yield {"op": "added", "path": inner[1], "b": b[name]}
             else:
                 yield from _changes(a[name], b[name], *inner, key, depth + 1)
-    elif depth < DEEP and isinstance(a, list) and isinstance(b, list):
+    elif depth < DEEP and isinstance(a, list) and isinstance(b, list) and len(a) * len(b) <= MOST:
         places_a, places_b = (getattr(each, "places", range(len(each))) for each in (a, b))
         for i, j in paired(a, b, key):
             if j is None:

@@ -125,10 +125,10 @@ class _Matching:
                 left_a = [i for i in calls_a if i not in self.of_a and self._a[i].type == kind]
                 left_b = [j for j in calls_b if j not in self._of_b and self._b[j].type == kind]
                 self._by_call(left_a, left_b)
-                for i, j in sorted(
-                    ((i, j) for i in left_a for j in left_b if self._a[i].shape == self._b[j].shape),
-                    key=lambda pair: -self._alike(*pair),
-                ):
+                known = [(i, j) for i in left_a for j in left_b if self._a[i].shape == self._b[j].shape]
+                if len(known) <= LIKE:
+                    known.sort(key=lambda pair: -self._alike(*pair))
+                for i, j in known:
                     if i not in self.of_a and j not in self._of_b:
                         self._pair(i, j)
 

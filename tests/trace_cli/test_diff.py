@@ -558,6 +558,14 @@ def test_of_calls_at_once_the_most_alike_are_partners() -> None:
     assert (rows[-1]["changed"], rows[-1]["added"], rows[-1]["removed"]) == (3, 0, 0)
 
 
+def test_of_very_many_calls_at_once_order_counts() -> None:
+    count = 40  # more pairs than are looked at
+    a = parallel(*((f"a{each}", f"query {each:02}", "x") for each in range(count)))
+    b = parallel(*((f"b{each}", f"query {each:02} more", "x") for each in range(count)))
+    rows = diff(a, b)
+    assert (rows[-1]["changed"], rows[-1]["added"], rows[-1]["removed"]) == (1 + count, 0, 0)
+
+
 def test_results_go_with_their_calls() -> None:
     a = parallel(("a1", "revenue in north", "one two three"), ("a2", "costs of the south", "four five six"))
     b = parallel(("b1", "revenue up north", "four five 6"), ("b2", "costs of all the south", "one two 3"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trace_cli import delta
+from trace_cli import delta, difference
 from trace_cli.difference import Excerpt, changes, escaped, similarity
 from trace_cli.line import canonical
 
@@ -92,6 +92,14 @@ def test_only_a_long_text_is_compared_by_words() -> None:
     assert "words" not in short
     (long,) = changes("a " * 40 + "b", "a " * 40 + "c")
     assert [(hunk["a"], hunk["b"]) for hunk in long["words"]] == [("b", "c")]
+
+
+def test_huge_lists_differ_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(difference, "MOST", 100)
+    a, b = list(range(11)), [*range(10), "x"]
+    (change,) = changes({"v": a}, {"v": b})
+    assert (change["path"], change["a"], change["b"]) == ("/v", a, b)
+    assert [change["path"] for change in changes({"v": a[1:]}, {"v": b[1:]})] == ["/v/9", "/v/9"]
 
 
 def test_deep_nesting_ends() -> None:
