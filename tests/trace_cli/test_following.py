@@ -73,10 +73,10 @@ def test_the_same_words_again_are_a_conversation_of_their_own() -> None:
         answer("c1", A1),
         request("c2", asking(U1)),
         answer("c2", A2),
-        request("c3", asking(U1, A2, R2)),
-        request("c4", asking(U1, A1, R1)),
+        request("c3", asking(U1, A1, R1)),
+        request("c4", asking(U1, A2, R2)),
     )
-    assert numbers(found) == [0, 1, 1, 0]
+    assert numbers(found) == [0, 1, 0, 1]
     assert [each.places for each in found] == [[0], [0], [2], [2]]
 
 
@@ -134,7 +134,7 @@ def test_what_the_api_keeps_goes_on_by_the_id_of_its_response() -> None:
         asked("c2", "Read."),
         response("c2", {"id": "r2", "output": []}),
         asked("c3", "Write.", "r2"),
-        asked("c4", "More.", "r1"),
+        asked("c4", "Write.", "r1"),
         asked("c5", "Lost.", "r9"),
     )
     assert numbers(found) == [0, 1, 1, 0, 2]
