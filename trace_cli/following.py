@@ -128,9 +128,9 @@ class Conversations:
         if len(self._recent) > REACH:
             self._recent.pop(0).forget()
         if event.call_id:
-            others = {each.number for each in self._in_flight.values() if each is not found}
-            if others:
-                self.concurrent |= others | {found.number}
+            self._in_flight = {call: each for call, each in self._in_flight.items() if each is not found}
+            if self._in_flight:
+                self.concurrent |= {found.number, *(each.number for each in self._in_flight.values())}
             self._of_call[event.call_id] = self._in_flight[event.call_id] = found
         return _new(found, continued=body.get("previous_response_id") is not None)
 

@@ -40,8 +40,8 @@ def _partners(
     for each in (TEXT, ARGS) if level == TEXT else (ARGS,):
         for lane_a, lane_b in lanes:
             matching.same(lane_a, lane_b, each)
-    if len(lanes) > 1:
-        matching.same(range(len(a)), range(len(b)), ARGS)
+    lanes.append((range(len(a)), range(len(b))))  # last of all, whatever is left
+    matching.same(*lanes[-1], ARGS)
     for lane_a, lane_b in lanes:
         matching.like(lane_a, lane_b, together=False)
     matching.turns()
@@ -193,13 +193,13 @@ def _lanes(
     a: Sequence[Item], b: Sequence[Item], concurrent: tuple[set[int], ...]
 ) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
     """What is aligned with what: each conversation that went on beside others by itself, all else as one."""
-    signatures = {
-        item.conversation.signature
+    firsts = {  # how such conversations began
+        item.conversation.signature[1]
         for items, numbers in zip((a, b), concurrent, strict=True)
         for item in items
         if item.conversation and item.conversation.number in numbers
     }
-    sides = [_by_conversation(items, signatures) for items in (a, b)]
+    sides = [_by_conversation(items, firsts) for items in (a, b)]
     yield _in_turn(a, sides[0].pop(None, [])), _in_turn(b, sides[1].pop(None, []))
     lanes_a, lanes_b = (
         {(tuple(items[each].keys[TEXT] for each in places), *key): places for key, places in side.items() if key}
@@ -219,7 +219,7 @@ _SAME = (slice(0, 3), slice(1, 4), slice(2, 4), slice(1, 2), slice(0, 0))  # all
 _Lane = tuple[bytes, bytes, int]  # a conversation: its signature, and how many began so before it
 
 
-def _by_conversation(items: Sequence[Item], signatures: set[tuple[bytes, bytes]]) -> dict[_Lane | None, list[int]]:
+def _by_conversation(items: Sequence[Item], firsts: set[bytes]) -> dict[_Lane | None, list[int]]:
     found: dict[_Lane | None, list[int]] = {}
     lanes: dict[int, _Lane | None] = {}
     began: Counter[tuple[bytes, bytes]] = Counter()
@@ -228,7 +228,7 @@ def _by_conversation(items: Sequence[Item], signatures: set[tuple[bytes, bytes]]
         if item.conversation is not None:
             known = item.conversation
             if known.number not in lanes:
-                signed = known.signature in signatures
+                signed = known.signature[1] in firsts
                 lanes[known.number] = (*known.signature, began[known.signature]) if signed else None
                 began[known.signature] += 1
             lane = lanes[known.number]

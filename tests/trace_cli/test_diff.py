@@ -612,6 +612,20 @@ def test_what_is_in_no_conversation_any_more_still_has_a_partner() -> None:
     assert [(row["op"], row["type"]) for row in rows[:-1]] == [("removed", "model.response")]
 
 
+def test_agents_at_once_are_known_again_with_another_prompt() -> None:
+    def events(system: str, together: bool) -> list[Told]:
+        sent = [request(f"c{n}", asking(said("user", f"Task {n}."), system=system)) for n in "12"]
+        answers = [response(f"c{n}", answering(f"Answer {n}.")) for n in "12"]
+        return [*sent, *answers] if together else [sent[0], answers[0], sent[1], answers[1]]
+
+    for together in (True, False):
+        rows = diff(events("Be brief.", together), events("Be long.", not together))
+        assert [(row["op"], row["type"], row["cause"]) for row in rows[:-1]] == [
+            ("changed", "model.request", "input")
+        ] * 2
+        assert all(row["a"]["call_id"] == row["b"]["call_id"] for row in rows[:-1])
+
+
 def test_calls_that_changed_places_are_reordered() -> None:
     x, y, anchor = (called("x", "read", path="x"), called("y", "read", path="y"), [event("note", n=1)] * 2)
     rows = diff([x, *anchor, y], [y, *anchor, x])

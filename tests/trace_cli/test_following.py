@@ -96,6 +96,18 @@ def test_two_in_flight_are_concurrent() -> None:
     assert conversations.concurrent == {0, 1}
 
 
+def test_a_request_that_is_never_answered_is_not_in_flight_for_ever() -> None:
+    conversations = Conversations()
+    for event in traced(request("c1", asking(U1)), request("c2", asking(U1, A1, R1))):
+        conversations.request(event)
+    for event in traced(answer("c2", A2)):
+        conversations.answered(event)
+    for event in traced(request("c3", asking(said("user", "Read.")))):
+        conversations.request(event)
+    assert [each.number for each in conversations.all] == [0, 1]
+    assert conversations.concurrent == set()
+
+
 def test_messages_that_were_dropped_are_counted() -> None:
     found = followed(
         request("c1", asking(U1, A1, R1)),
