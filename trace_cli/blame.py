@@ -18,14 +18,16 @@ Change = Mapping[str, Any]
 def cause(op: str, a: Item | None, b: Item | None, changes: Iterable[Change], same_before: bool) -> str | None:
     """What made this event differ, as far as it can be seen from it and what came before.
 
-    `same_before`: all that led to it was the same in both runs: the context of a response or a call, the arguments
-    of a result. None where it follows from what came before, or nothing says what it is.
+    `same_before`: all that led to it was the same in both runs, but for the words of the model: the context of a
+    response or a call, the arguments of a result. None where it follows from what came before, or nothing says
+    what it is.
     """
     item = a or b
     assert item is not None
     kind, role = item.type, item.label
     if op == "changed" and kind in ("model.request", "http.request"):
-        return _of_request(changes)
+        found = _of_request(changes)
+        return found if found == INPUT or same_before else None
     if op == "changed" and kind == "run.started":
         return INPUT
     if not same_before:
@@ -76,7 +78,7 @@ def _is_result(block: Any) -> bool:
     return isinstance(block, Mapping) and block.get("type") == "tool_result"
 
 
-def reason(op: str, a: Item | None, b: Item | None, changes: Iterable[Change]) -> str:
+def reason(op: str, a: Item | None, b: Item | None, changes: Iterable[Change], same_before: bool) -> str:
     """The same in words, for the first event that differs."""
     item = b or a
     assert item is not None
@@ -98,7 +100,7 @@ def reason(op: str, a: Item | None, b: Item | None, changes: Iterable[Change]) -
     return {
         "model.error": "the call of the model failed in another way",
         "tool.called": f"{name} was called with other arguments",
-        "tool.result": f"{name} returned something else to the same call",
+        "tool.result": f"{name} returned something else{' to the same call' if same_before else ''}",
         "run.ended": "the run ended in another way",
     }.get(item.type, f"{item.type or 'an event'} differs")
 

@@ -19,7 +19,7 @@ KEPT = 64  # events whose words are kept while partners are looked for
 class Difference:
     """Two partners, or an event without one. `grade`: 0 the same, 1 in its text, 2 in its arguments, 3 beyond.
 
-    `same_before`: nothing that led to it differs.
+    `same_before`: nothing that led to it differs, but for the words of the model.
     """
 
     op: str  # equal, changed, added, removed
@@ -66,7 +66,7 @@ class Comparison:
             op = "equal" if grade < counting else "changed" if a and b else "added" if b else "removed"
             led = set(_led_by("a", a)) | set(_led_by("b", b))
             yield Difference(op, a, b, grade, not (touched if None in led else led & touched), place)
-            if grade:
+            if grade > 1:
                 touched |= led
 
     def _grade(self, a: Item | None, b: Item | None) -> int:
@@ -169,10 +169,9 @@ class Comparison:
 
     def cause(self, each: Difference, changes: Sequence[Mapping[str, Any]]) -> str | None:
         """What made an event differ, as far as can be told."""
-        first = not self.is_downstream(each)
-        if first and each.op == "removed" and self._breaks_off(each):
+        if self._breaks_off(each):
             return blame.ENVIRONMENT
-        return blame.cause(each.op, each.a, each.b, changes, first or each.same_before)
+        return blame.cause(each.op, each.a, each.b, changes, each.same_before)
 
     def changes(self, each: Difference) -> list[dict[str, Any]]:
         """The places in which two partners differ; for a request with what each leads into as "of"."""
@@ -216,17 +215,17 @@ class Comparison:
             self._known[id(side), item.number] = found
         return found
 
-    def _breaks_off(self, first: Difference) -> bool:
-        """Whether the second run has nothing any more from there on, and no end."""
-        return (
-            self.a.run.ended and not self.b.run.ended and all(each.b is None for each in self.all[first.place :])
-        )
+    def _breaks_off(self, each: Difference) -> bool:
+        """Whether it is the first difference, and the second run has nothing from there on, and no end."""
+        if each.op != "removed" or self.is_downstream(each) or self.b.run.ended or not self.a.run.ended:
+            return False
+        return all(other.b is None for other in self.all[each.place :])
 
     def reason(self, each: Difference) -> str:
         """Why the runs differ from there on, in a few words."""
-        if each.op == "removed" and self._breaks_off(each):
+        if self._breaks_off(each):
             return "B breaks off here, without an end"
-        return blame.reason(each.op, each.a, each.b, self.changes(each))
+        return blame.reason(each.op, each.a, each.b, self.changes(each), each.same_before)
 
     def summary(self) -> dict[str, Any]:
         """The last row: what it amounts to."""

@@ -474,6 +474,27 @@ def test_a_call_that_the_run_died_in_is_a_regression() -> None:
     assert (rows[-1]["verdict"], rows[-1]["errors"]["new"][0]["kind"]) == ("regression", "orphan")
 
 
+def test_below_the_level_is_no_same_context() -> None:
+    other = run(*THREE)
+    changed(3, args={"query": "z"})(other)
+    changed(4, result=None, error="no")(other)
+    rows = diff(run(*THREE), other, level="structure")
+    first = rows[-1]["first_divergence"]
+    assert (first["type"], first["cause"], first["reason"]) == (
+        "tool.result",
+        None,
+        "search returned something else",
+    )
+
+
+def test_words_that_drifted_before_are_the_same_context() -> None:
+    other = run(*THREE)
+    in_body(2, content=[words_of("Hm."), use("t0", "search", query="a")])(other)
+    in_body(6, content=[use("t1", "read", path="x")])(other)
+    first = diff(run(*THREE), other)[-1]["first_divergence"]
+    assert (first["a"]["seq"], first["cause"]) == (6, "decision")
+
+
 def test_what_follows_has_a_cause_of_its_own_only_where_one_can_be_told() -> None:
     other = run(*THREE)
     in_body(1, system="Be long.")(other)
