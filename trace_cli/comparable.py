@@ -105,7 +105,10 @@ class Comparing:
         return delta.normal(self._ordered([each for _, each in told], [said for said, _ in told]))
 
     def _ordered(self, parts: Sequence[Any], said: Sequence[Any]) -> list[Any]:
-        """Blocks or messages; those that bring the results of tools come last, in an order of their own."""
+        """Blocks or messages; those that bring the results of tools come last, in an order of their own.
+
+        Which result of a tool belongs to which of its calls, the events of the tool tell.
+        """
         return [part for _, part in sorted(zip(said, parts, strict=True), key=self._order_of)]
 
     def _order_of(self, part: tuple[Any, Any]) -> tuple[Any, ...]:

@@ -22,9 +22,8 @@ def matched(
     at once are aligned one by one, tool calls of one turn as a set. `concurrent` are the numbers of such
     conversations in either run.
     """
-    if [item.keys[TEXT] for item in b] < [
-        item.keys[TEXT] for item in a
-    ]:  # so that whose turn it is changes nothing
+    texts_a, texts_b = ([item.keys[TEXT] for item in items] for items in (a, b))
+    if texts_b < texts_a:  # one of them always comes first, so that which one is A changes nothing
         pairs, exact = _partners(b, a, concurrent[::-1], level, lambda j, i: alike(i, j))
         partners = {i: j for j, i in pairs.items()}
     else:
