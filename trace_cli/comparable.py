@@ -160,7 +160,7 @@ class Comparing:
         stated = error if isinstance(error, Mapping) else {}
         counts = _Counts(
             [payload.get("status"), stated.get("kind")],
-            [stated.get("type"), stated.get("message")],
+            [stated.get("type"), self._ignoring.error(stated.get("message"))],
             self._ignoring.strip(payload.get("body"), _PAYLOAD, "body"),
         )
         found = self._new(event, number, counts)
@@ -191,7 +191,7 @@ class Comparing:
 
     def _tool_result(self, event: Event, number: int) -> Item:
         payload = self._ignoring.strip(event.payload, _PAYLOAD)
-        failed = payload.get("error")
+        failed = self._ignoring.error(payload.get("error"))
         kind = payload.get("exception")
         counts = _Counts(
             [failed is not None],
@@ -212,7 +212,10 @@ class Comparing:
             structure = [payload.get("status"), payload.get("error") is not None]
         elif event.type.startswith("http."):
             structure = [payload.get("status")]
-        payload = document(event, None, None, self._ignoring)[_PAYLOAD]
+        counted = document(event, None, None, self._ignoring)
+        payload = counted.get(_PAYLOAD)
+        if isinstance(payload, dict) and "error" in payload:
+            payload = {**payload, "error": self._ignoring.error(payload["error"])}
         return self._new(event, number, _Counts(structure, payload, label=label))
 
     def _foreign(self, event: Event, number: int) -> Item:

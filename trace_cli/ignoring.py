@@ -1,5 +1,6 @@
 """What does not count when two runs are compared: ids, clocks, durations, tokens, and what a user names."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,6 +24,10 @@ _THEIRS = frozenset(
     ("args", "arguments", "input", "result", "parameters", "input_schema", "metadata", "attributes")
 )
 
+# Ids in the text of an error: those of APIs, and UUIDs.
+_IDS = re.compile(
+    r"\b(?:req|msg|resp|run|call|toolu|chatcmpl|batch|file)[_-]\w{8,}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+)
 _Pointer = tuple[str, ...]
 
 
@@ -57,6 +62,15 @@ class Ignoring:
         """Whether all that stands at a path is left out."""
         live = [each for each in self._pointers if len(each) <= len(path)]
         return any(all(t in ("*", p) for t, p in zip(each, path, strict=False)) for each in live)
+
+    def error(self, text: Any) -> Any:
+        """What counts of the text of an error: ids in it do not."""
+        if not isinstance(text, str) or not self.default:
+            return text
+        found = _IDS.sub("#", text)
+        if found != text:
+            self._met.add("ids in errors")
+        return found
 
     def strip(self, value: Any, *path: str) -> Any:
         """A value that stands at a path of a line, without what does not count; itself it is not changed."""

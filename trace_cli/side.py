@@ -81,7 +81,7 @@ class Side:
 
     def _note(self, number: int, error: Error, keys: dict[int, object]) -> None:
         self.errors += 1
-        text = re.sub(r"0x[0-9a-f]+|[0-9a-f]{8,}|[0-9]+", "#", error.message)  # ids and figures
+        text = re.sub(r"[\w-]*\d[\w-]*", "#", error.message)  # ids and figures
         self.left[number] = (error.kind, error.tool_name or "", text)
         if error.key is not None:
             keys[number] = error.key

@@ -546,6 +546,24 @@ def test_an_error_that_both_runs_have_is_no_regression() -> None:
     assert [each["message"] for each in rows[-1]["errors"]["gone"]] == ["no rows in 0x7f12 after 31 ms"]
 
 
+def test_ids_in_the_text_of_an_error_do_not_count() -> None:
+    def events(number: str) -> list[Told]:
+        text = f"404, request_id: req_011CXu6jLjqh{number}, in 0197000{number}-7c50-7445-89a7-69a36d920a3f"
+        failed = error("m1")
+        failed["payload"]["error"]["message"] = text
+        return [
+            request("m1", asking(said("user", "Go."))),
+            failed,
+            called("t", "search"),
+            result("t", "search", None, text),
+            event("run.ended", status="error", error=text),
+        ]
+
+    rows = diff(events("1"), events("2"))
+    assert (rows[-1]["verdict"], "ids in errors" in rows[-1]["ignored"]) == ("same", True)
+    assert diff(events("1"), events("2"), default_ignore=False)[-1]["changed"] == 3
+
+
 def test_an_error_that_recovered_is_no_regression() -> None:
     other = run(*THREE)
     changed(4, result=None, error="no")(other)  # the same tool works later on
