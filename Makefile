@@ -15,8 +15,9 @@ demo: .venv/demo
 
 test: lint check test-sdks test-faults
 
+# The same examples of the properties each time, however slow the machine; pytest by itself looks for new ones.
 check: .venv/dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --hypothesis-profile ci
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -27,7 +28,7 @@ lint: .venv/dev
 # The tap's tests again, against the SDKs on httpx (anthropic 0.x, openai 1.x); and every scenario against old ones,
 # which have no aiohttp back end and decode neither br nor zstd. Each in an environment of its own.
 test-sdks: .venv-sdk0/ready .venv-sdk034/ready
-	.venv-sdk0/bin/pytest -n auto tests/tap
+	.venv-sdk0/bin/pytest -n auto --hypothesis-profile ci tests/tap
 	.venv-sdk034/bin/pytest -n auto tests/tap/test_tap_matrix.py
 
 # Killed processes, full and hanging disks, a pre-forking server: slow, and real.

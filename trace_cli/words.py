@@ -31,6 +31,8 @@ class Hunk:
 
 def hunks(a: str, b: str) -> list[Hunk]:
     """Where two texts differ, in their order. Words are compared; in large texts, only in lines that differ."""
+    if a == b:
+        return []
     old, new = _WORD.findall(a), _WORD.findall(b)
     places = list(_joined(_gaps(a, b, old, new), old))
     found = []
