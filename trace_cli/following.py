@@ -75,13 +75,14 @@ class Sent:
         messages = message.messages(body)
         carried = body.get(self.name)
         places = (
-            [place for place, each in enumerate(carried) if isinstance(each, Mapping)]
+            [place for place, each in enumerate(carried) if isinstance(each, dict)]
             if isinstance(carried, list)
             else [0]
         )
         leading = 0
         while leading < len(messages) and messages[leading].get("role") in ("system", "developer"):
             leading += 1
+        self.echo: int | None = None  # the message that is known to be the answer before
         self.messages, self.places, self.prompts = messages[leading:], places[leading:], places[:leading]
         self.frame = {key: value for key, value in body.items() if key not in (self.name, "previous_response_id")}
         if leading:
@@ -176,6 +177,7 @@ class Conversations:
             rank = (follows, shared == len(theirs), shared)
             if rank > best:
                 best, found = rank, each
+                sent.echo = shared if follows else None
             if rank[:2] == (True, True):
                 break
         return found or (None if anew else self._like(sent)), False
@@ -205,7 +207,7 @@ def _new(conversation: Conversation, continued: bool) -> New:
         dropped = len(before.messages) - shared - len(kept)
         places = [place for place in places if place not in kept]
     if answer is not None:
-        places = [place for place in places if not _is_echo(sent.messages[place], answer)]
+        places = [each for each in places if each != sent.echo and not _is_echo(sent.messages[each], answer)]
     return New(conversation, sent.name, sent.prompts, [sent.places[each] for each in places], changed, dropped)
 
 

@@ -61,7 +61,7 @@ class Ignoring:
     def hides(self, *path: str) -> bool:
         """Whether all that stands at a path is left out."""
         live = [each for each in self._pointers if len(each) <= len(path)]
-        return any(all(t in ("*", p) for t, p in zip(each, path, strict=False)) for each in live)
+        return bool(live) and any(all(t in ("*", p) for t, p in zip(each, path, strict=False)) for each in live)
 
     def error(self, text: Any) -> Any:
         """What counts of the text of an error: ids in it do not."""
@@ -74,6 +74,9 @@ class Ignoring:
 
     def strip(self, value: Any, *path: str) -> Any:
         """A value that stands at a path of a line, without what does not count; itself it is not changed."""
+        theirs = not self.default or not _THEIRS.isdisjoint(path)
+        if not self._pointers:
+            return value if theirs else self._strip(value, [], theirs, _where(path), 0)
         if self.hides(*path):
             self._met.add(_where(path))
             return {} if isinstance(value, dict) else None
@@ -82,7 +85,6 @@ class Ignoring:
             for each in self._pointers
             if len(each) > len(path) and all(t in ("*", p) for t, p in zip(each, path, strict=False))
         ]
-        theirs = not self.default or any(name in _THEIRS for name in path)
         return self._strip(value, live, theirs, _where(path), 0)
 
     def _strip(self, value: Any, live: list[_Pointer], theirs: bool, path: str, depth: int) -> Any:

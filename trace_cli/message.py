@@ -32,7 +32,7 @@ def messages(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found = body.get("messages", body.get("input"))
     if isinstance(found, str):
         return [{"role": "user", "content": found}]
-    return [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 @dataclass(frozen=True, slots=True)
