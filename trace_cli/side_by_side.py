@@ -26,6 +26,8 @@ VERDICTS = {
     "regression": "B has an error that nothing recovered, and A has not",
 }
 _MARKS = {"equal": ("│", "dim"), "changed": ("~", "yellow"), "removed": ("-", "red"), "added": ("+", "green")}
+PLACES = 20  # of one event that are shown
+LONG = 1000  # characters of a place from which on it is folded
 _OLD, _NEW = "bold red", "bold green"
 
 
@@ -97,10 +99,14 @@ def difference(
     yield Pair(left, right, (mark, style), cut=True)
     if row.get("cause") and not row["downstream"]:
         yield said(f"{row['cause']}: the runs differ from here on", "bold", 2)
-    for change in row.get("changes", ()):
+    changes = row.get("changes", ())
+    shown = changes if full else changes[:PLACES]
+    for change in shown:
         yield said(change["path"], "cyan", 2)
         for old, new in _values(change, marks, full):
             yield Pair(old, new, _MARKS[change["op"]])
+    if len(changes) > len(shown):
+        yield said(f"… {len(changes) - len(shown):,} places hidden", readable.HIDDEN, 2)
 
 
 def _event(side: Side, item: Any) -> Line:
@@ -143,6 +149,8 @@ def _hunk(hunk: Mapping[str, str], side: str, text: str, marks: bool) -> list[Li
     begins = before != hunk["before"] or text.startswith(before + hunk[side])
     ends = after != hunk["after"] or text.endswith(hunk[side] + after)
     style = _OLD if side == "a" else _NEW
+    if len(hunk[side]) > LONG:
+        return list(readable.text_lines(hunk[side], style=style, indent=2))
     spans = [(before if begins else f"…{before}", ""), (_marked(hunk[side], side, marks), style)]
     return list(_split([*spans, (after if ends else f"{after}…", "")]))
 

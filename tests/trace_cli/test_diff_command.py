@@ -127,6 +127,23 @@ def test_colours_tell_old_from_new_and_marks_where_there_are_none(folder: Path) 
         assert "{+q2.md+}" in plain
 
 
+def test_what_is_long_is_folded_and_shown_in_full_when_asked_for(folder: Path) -> None:
+    lines = [
+        {"type": "tool.result", "tool_name": "read", "result": {"text": text, "list": [{"n": n} for n in numbers]}}
+        for text, numbers in (("", range(100)), ("\n".join(f"line {n}" for n in range(300)), range(500, 600)))
+    ]
+    for name, line in zip("ab", lines, strict=True):
+        (folder / f"{name}.jsonl").write_text(json.dumps(line) + "\n")
+    shown = shell("trace diff -o pretty a.jsonl b.jsonl", folder).out.decode()
+    assert "lines hidden" in shown
+    assert "81 places hidden" in shown
+    assert "--full shows what is hidden" in shown
+    assert len(shown.splitlines()) < 100
+    full = shell("trace diff -o pretty --full a.jsonl b.jsonl", folder).out.decode()
+    assert "hidden" not in full
+    assert len(full.splitlines()) > 450
+
+
 def test_payloads_are_shown_and_never_interpreted(folder: Path) -> None:
     line = "trace diff --color never hostile.jsonl <(sed s/bold/bald/g hostile.jsonl)"
     shown = on_screen(line, folder)
