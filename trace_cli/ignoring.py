@@ -29,6 +29,7 @@ _IDS = re.compile(
     r"\b(?:req|msg|resp|run|call|toolu|chatcmpl|batch|file)[_-]\w{8,}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
 )
 _Pointer = tuple[str, ...]
+_SENT = ("payload", "body", "input")  # the messages of OpenAI's responses API, which are no tool's
 
 
 class Ignoring:
@@ -74,7 +75,7 @@ class Ignoring:
 
     def strip(self, value: Any, *path: str) -> Any:
         """A value that stands at a path of a line, without what does not count; itself it is not changed."""
-        theirs = not self.default or not _THEIRS.isdisjoint(path)
+        theirs = not self.default or not _THEIRS.isdisjoint(path[3:] if path[:3] == _SENT else path)
         if not self._pointers:
             return value if theirs else self._strip(value, [], theirs, _where(path), 0)
         if self.hides(*path):
