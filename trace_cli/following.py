@@ -41,6 +41,7 @@ class Conversation:
         self.signature = (delta.key(first.prompt), delta.key(first.messages[:1]))
         self.model: object = None  # of the latest answer
         self.open = False  # the latest request has neither answer nor error yet
+        self.call_id: str | None = None  # of the latest request that has one
         self.forget()
 
     def forget(self) -> None:
@@ -129,10 +130,12 @@ class Conversations:
         if len(self._recent) > REACH:
             self._recent.pop(0).forget()
         if event.call_id:
-            self._in_flight = {call: each for call, each in self._in_flight.items() if each is not found}
-            if self._in_flight:
-                self.concurrent |= {found.number, *(each.number for each in self._in_flight.values())}
+            if self._in_flight.get(found.call_id or "") is found:
+                del self._in_flight[found.call_id or ""]
+            if self._in_flight:  # of several, all but the first are known to be concurrent, and it is, too
+                self.concurrent |= {found.number, next(iter(self._in_flight.values())).number}
             self._of_call[event.call_id] = self._in_flight[event.call_id] = found
+            found.call_id = event.call_id
         return _new(found, continued=body.get("previous_response_id") is not None)
 
     def answered(self, event: Event) -> Conversation | None:

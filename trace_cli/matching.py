@@ -123,7 +123,7 @@ class _Matching:
             for kind in ("tool.called", "tool.result"):
                 left_a = [i for i in calls_a if i not in self.of_a and self._a[i].type == kind]
                 left_b = [j for j in calls_b if j not in self._of_b and self._b[j].type == kind]
-                self._by_call(left_a, left_b)
+                self._by_call(calls_a, left_a, left_b)
                 known = [(i, j) for i in left_a for j in left_b if self._a[i].shape == self._b[j].shape]
                 if len(known) <= LIKE:
                     known.sort(key=lambda pair: -self._alike(*pair))
@@ -131,18 +131,14 @@ class _Matching:
                     if i not in self.of_a and j not in self._of_b:
                         self._pair(i, j)
 
-    def _by_call(self, left_a: Sequence[int], left_b: Sequence[int]) -> None:
-        """Pairs the results of calls that are partners."""
+    def _by_call(self, calls_a: Sequence[int], left_a: Sequence[int], left_b: Sequence[int]) -> None:
+        """Pairs the results of calls that are partners, of one turn: its calls have ids of their own."""
         result_of_b = {self._b[j].call_id: j for j in left_b if self._b[j].type == "tool.result"}
-        called_b = (
-            {
-                self._a[i].call_id: self._b[j].call_id
-                for i, j in self.of_a.items()
-                if self._a[i].type == "tool.called"
-            }
-            if result_of_b
-            else {}
-        )
+        called_b = {
+            self._a[i].call_id: self._b[self.of_a[i]].call_id
+            for i in calls_a
+            if i in self.of_a and self._a[i].type == "tool.called"
+        }
         for i in left_a:
             j = result_of_b.get(called_b.get(self._a[i].call_id))
             if j is not None and j not in self._of_b and self._a[i].shape == self._b[j].shape:

@@ -48,6 +48,7 @@ class RunErrors:
         self.first: Error | None = None
         self.name: str | None = None
         self.end: Event | None = None  # its run.ended
+        self.recoveries = 0  # how often something recovered
         self._every = every
         self._wanted = wanted
         self._waiting = {} if waiting is None else waiting
@@ -116,7 +117,8 @@ class RunErrors:
         return kept
 
     def _recover(self, key: object) -> None:
-        self._unrecovered.pop(key, None)
+        if self._unrecovered.pop(key, None):
+            self.recoveries += 1
         if self.first and self.first.key == key:
             self.first.recovered = True
 

@@ -46,7 +46,8 @@ class Side:
 
     def _read(self, comparing: Comparing, ignoring: Ignoring, wanted: Wanted | None, most: int | None) -> None:
         judge = RunErrors()
-        keys: dict[int, object] = {}
+        keys: dict[object, list[int]] = {}  # the errors of each key
+        recoveries = 0
         requests: dict[str, Item] = {}
         retried: set[int] = set()
         first = last = None
@@ -64,7 +65,8 @@ class Side:
                 )
             for error in judge.feed(event):
                 self._note(error.event.index if error.event is not event else number, error, keys)
-            if keys:
+            if judge.recoveries > recoveries:
+                recoveries = judge.recoveries
                 self._drop_recovered(judge, keys)
             self._count(event)
             first = event.time if first is None else first
@@ -79,17 +81,17 @@ class Side:
                 ignoring.note(RETRIED)
             self.items = kept
 
-    def _note(self, number: int, error: Error, keys: dict[int, object]) -> None:
+    def _note(self, number: int, error: Error, keys: dict[object, list[int]]) -> None:
         self.errors += 1
         text = re.sub(r"[\w-]*\d[\w-]*", "#", error.message)  # ids and figures
         self.left[number] = (error.kind, error.tool_name or "", text)
         if error.key is not None:
-            keys[number] = error.key
+            keys.setdefault(error.key, []).append(number)
 
-    def _drop_recovered(self, judge: RunErrors, keys: dict[int, object]) -> None:
-        for number in [number for number, key in keys.items() if not judge.is_left(key)]:
-            del keys[number]
-            self.left.pop(number, None)
+    def _drop_recovered(self, judge: RunErrors, keys: dict[object, list[int]]) -> None:
+        for key in [key for key in keys if not judge.is_left(key)]:
+            for number in keys.pop(key):
+                self.left.pop(number, None)
 
     def _count(self, event: Event) -> None:
         self.events += 1

@@ -4,8 +4,23 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from test_diff import Rows, diff, ops, words_of
-from traces import Told, called, event, request, response, result, said
+from test_diff import Rows, ask, diff, ops, words_of
+from traces import (
+    Told,
+    answering,
+    asking,
+    called,
+    event,
+    request,
+    response,
+    result,
+    said,
+    traced,
+    use,
+)
+
+from trace_cli.following import Conversations
+from trace_cli.run_errors import RunErrors
 
 END = event("run.ended", status="ok", error=None)
 
@@ -58,3 +73,46 @@ def test_ids_in_the_input_of_a_response_are_no_difference(kept: bool) -> None:
     rows = diff(responses("a", kept), responses("b", kept, found="1-"))
     assert ops(rows) == [("changed", "tool.result", "environment"), ("changed", "model.request", "environment")]
     assert [change["path"].rpartition("/")[2] for change in rows[1]["changes"]] == ["output"]
+
+
+# Long runs
+
+
+def test_errors_that_are_left_are_looked_at_where_something_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    is_left = RunErrors.is_left
+    monkeypatch.setattr(RunErrors, "is_left", lambda self, key: asked.append(key) or is_left(self, key))
+    failed = [result(f"t{each}", "read", None, "no such file") for each in range(50)]
+    other = [result("o1", "list", None, "no"), result("o2", "list", ["x"])]
+    again = [result("t50", "read", "x"), result("t51", "read", None, "no such file")]
+    rows = diff(other, [*failed, *other, *again, END])
+    assert [error["_src"]["line"] for error in rows[-1]["errors"]["new"]] == [54]
+    assert len(asked) == 4, "at each of the three, of one run or the other, of each tool that failed"
+
+
+def test_requests_that_are_never_answered_are_all_at_once() -> None:
+    events = [request(f"m{each}", asking(said("user", f"Read {each}."))) for each in range(5)]
+    conversations = Conversations()
+    for each in traced(*events, response("m3", answering("Read.")), request("m5", asking(said("user", "Go.")))):
+        conversations.answered(each) if each.type == "model.response" else conversations.request(each)
+    assert conversations.concurrent == {0, 1, 2, 3, 4, 5}
+
+
+def test_ids_that_begin_anew_with_each_turn_pair_no_results_of_others() -> None:
+    def events(swapped: bool) -> list[Told]:
+        found: list[Told] = []
+        for turn in range(3):
+            order = [1, 0] if swapped and turn == 2 else [0, 1]
+            queries = [f"q{turn}{each}" for each in order]
+            uses = [use(f"call_{place}", "search", query=query) for place, query in enumerate(queries)]
+            found += ask(f"m{turn}", [said("user", f"Go {turn}.")], uses)
+            found += [called(f"call_{place}", "search", query=query) for place, query in enumerate(queries)]
+            found += [
+                result(f"call_{place}", "search", f"{query} {turn - swapped if turn == 1 else ''}")
+                for place, query in enumerate(queries)
+            ]
+        return found
+
+    rows = diff(events(False), events(True))
+    pairs = [(row["op"], row["a"]["call_id"], row["b"]["call_id"]) for row in rows[:-1]]
+    assert pairs == [("changed", "call_0", "call_0"), ("changed", "call_1", "call_1")]
