@@ -98,7 +98,8 @@ class Comparing:
             return stripped
         told = []
         for place, each in zip(stripped.places, stripped, strict=True):
-            said, content = messages[place], each.get("content")
+            said = messages[place]
+            content = each.get("content") if isinstance(each, Mapping) else None
             if isinstance(content, list):
                 each = {**each, "content": self._ordered(content, said["content"])}
             told.append((said, each))

@@ -82,11 +82,15 @@ def body_of(event: Event, new: New | None, changed: Iterable[str], ignoring: Ign
         messages = [{"role": "user", "content": messages}]
     if isinstance(messages, list):
         places = [*new.prompts, *new.places] if new.name in changed else new.places
+        odd = [place for place, each in enumerate(messages) if not isinstance(each, dict)]
+        places = sorted((*places, *odd)) if odd else places  # nothing says which of those are new
         stripped = {}
         for place in places:
             if not ignoring.hides(_PAYLOAD, "body", new.name, str(place)):
                 stripped[place] = ignoring.strip(messages[place], _PAYLOAD, "body", new.name, str(place))
         found[new.name] = Excerpt(stripped)
+    elif messages is not None:
+        found[new.name] = ignoring.strip(messages, _PAYLOAD, "body", new.name)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from test_diff import Rows, ask, diff, ops, words_of
@@ -116,3 +117,24 @@ def test_ids_that_begin_anew_with_each_turn_pair_no_results_of_others() -> None:
     rows = diff(events(False), events(True))
     pairs = [(row["op"], row["a"]["call_id"], row["b"]["call_id"]) for row in rows[:-1]]
     assert pairs == [("changed", "call_0", "call_0"), ("changed", "call_1", "call_1")]
+
+
+# Bodies that are none
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ({"input": ["one"]}, {"input": ["two"]}),
+        ({"messages": [None, said("user", "Go."), 1]}, {"messages": [None, said("user", "Go."), 2]}),
+        ({"messages": 1}, {"messages": 2}),
+        ({"messages": {"role": "user"}}, {"messages": {"role": "system"}}),
+        ({"messages": "Go."}, {"messages": "Stop."}),
+    ],
+)
+def test_what_is_sent_instead_of_messages_counts(a: Any, b: Any) -> None:
+    for one, other in ((a, b), (b, a)):
+        rows = diff([request("m1", one)], [request("m1", other)])
+        assert ops(rows) == [("changed", "model.request", "input")]
+        assert len(rows[0]["changes"]) == 1
+        assert verdict(diff([request("m1", one)], [request("m1", one)])) == "same"
