@@ -55,7 +55,7 @@ class Comparing:
         """The next event."""
         make = _MAKERS.get(event.type, Comparing._other) if event.own else Comparing._foreign
         found = make(self, event, number)
-        found.call_id = event.call_id
+        found.call_id, found.step_id = event.call_id, event.step_id
         if event.own and self._ignoring.default:
             self._note(event)
         return found

@@ -34,6 +34,7 @@ class Item:
     asked: int | None = None
     order: tuple[Any, ...] = ()
     call_id: str | None = None
+    step_id: str | None = None
 
     @property
     def shape(self) -> tuple[str, str | None]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from trace_cli.alignment import Pairs, aligned, common
+from trace_cli.following import Conversation
 from trace_cli.item import ARGS, TEXT, Item
 
 LIKE = 400  # pairs in a gap of which the most similar ones are looked for; in a larger one, order alone counts
@@ -218,16 +219,27 @@ def _by_conversation(items: Sequence[Item], firsts: set[bytes]) -> dict[_Lane | 
     found: dict[_Lane | None, list[int]] = {}
     lanes: dict[int, _Lane | None] = {}
     began: Counter[tuple[bytes, bytes]] = Counter()
+    steps = _steps(items)
     for place, item in enumerate(items):
         lane = None
-        if item.conversation is not None:
-            known = item.conversation
+        known = item.conversation or steps.get(item.step_id)
+        if known is not None:
             if known.number not in lanes:
                 signed = known.signature[1] in firsts
                 lanes[known.number] = (*known.signature, began[known.signature]) if signed else None
                 began[known.signature] += 1
             lane = lanes[known.number]
         found.setdefault(lane, []).append(place)
+    return found
+
+
+def _steps(items: Sequence[Item]) -> dict[str | None, Conversation | None]:
+    """The only conversation that goes on in a step; None: there are several."""
+    found: dict[str | None, Conversation | None] = {None: None}
+    for item in items:
+        if item.conversation is not None:
+            one = found.setdefault(item.step_id, item.conversation)
+            found[item.step_id] = one if one is item.conversation else None
     return found
 
 

@@ -138,3 +138,50 @@ def test_what_is_sent_instead_of_messages_counts(a: Any, b: Any) -> None:
         assert ops(rows) == [("changed", "model.request", "input")]
         assert len(rows[0]["changes"]) == 1
         assert verdict(diff([request("m1", one)], [request("m1", one)])) == "same"
+
+
+# What goes on at once
+
+
+def worker(name: str) -> list[Told]:
+    """A sub-agent in a step of its own."""
+    step = f"step-{name}"
+    return [
+        event("step.started", None, step, name=f"work of {name}"),
+        request(f"m{name}", asking(said("user", f"You are {name}.")), step),
+        event("note", None, step, text=f"{name} was asked"),
+        response(f"m{name}", answering("Done."), step),
+        event("step.ended", None, step, name=f"work of {name}", error=None),
+    ]
+
+
+def interleaved(order: str, agents: dict[str, list[Told]]) -> list[Told]:
+    """Events of agents, each named by a letter, in this order."""
+    left = {name: list(events) for name, events in agents.items()}
+    return [event("run.started", name="r"), *(left[name].pop(0) for name in order), END]
+
+
+def test_the_steps_of_agents_at_once_compare_whatever_their_order() -> None:
+    agents = {name: worker(name) for name in "xyz"}
+    a, b = interleaved("xxxyyyxxyyzzzzz", agents), interleaved("zzzyyyxxxxxzzyy", agents)
+    assert verdict(diff(a, b)) == "same"
+    other = {**agents, "y": [*agents["y"][:2], event("note", None, "step-y", text="other"), *agents["y"][3:]]}
+    rows = diff(a, interleaved("zzzyyyxxxxxzzyy", other))
+    assert [(row["op"], row["type"], row["a"]["seq"]) for row in rows[:-1]] == [("changed", "note", 6)]
+
+
+def test_a_step_around_several_conversations_is_in_none() -> None:
+    def events(order: str) -> list[Told]:
+        agents = {
+            name: [request(f"m{name}", asking(said("user", name)), "s"), response(f"m{name}", answering("."), "s")]
+            for name in "xyz"
+        }
+        inner = interleaved(order, agents)[1:-1]
+        return [
+            event("step.started", None, "s", name="all"),
+            *inner,
+            event("step.ended", None, "s", name="all"),
+            END,
+        ]
+
+    assert verdict(diff(events("xyzxyz"), events("zyxxyz"))) == "same"
