@@ -169,8 +169,8 @@ class Conversations:
             shared = _shared(sent.messages, theirs)
             if shared == len(sent.messages) == len(theirs) and not each.open and each.answer is None:
                 return each, True  # it failed
-            if starts and shared == len(sent.messages):  # another one that begins with the same words
-                anew = True
+            if (starts and shared == len(sent.messages)) or _asks_something_else(sent.messages, each, shared):
+                anew = True  # another one that begins with the same words
                 continue
             follows = (
                 each.answer is not None
@@ -212,6 +212,17 @@ def _new(conversation: Conversation, continued: bool) -> New:
     if answer is not None:
         places = [each for each in places if each != sent.echo and not _is_echo(sent.messages[each], answer)]
     return New(conversation, sent.name, sent.prompts, [sent.places[each] for each in places], changed, dropped)
+
+
+def _asks_something_else(sent: Sequence[_Message], other: Conversation, shared: int) -> bool:
+    """Whether a request and that of a conversation, which did not fail, end in other questions.
+
+    The model, if at all, speaks only in what both begin with, as in examples.
+    """
+    theirs = other.sent.messages
+    if not shared < min(len(sent), len(theirs)) or not (other.open or other.answer):
+        return False
+    return not any(map(delta.is_of_the_model, (*sent[shared:], *theirs[shared:])))
 
 
 def _is_echo(sent: _Message, answer: Event) -> bool:

@@ -185,3 +185,26 @@ def test_a_step_around_several_conversations_is_in_none() -> None:
         ]
 
     assert verdict(diff(events("xyzxyz"), events("zyxxyz"))) == "same"
+
+
+EXAMPLES = [said("user", "2 + 2"), said("assistant", "4"), said("user", "3 + 3"), said("assistant", "6")]
+
+
+def questions(names: str, at_once: bool) -> list[Told]:
+    """Questions, each by itself behind the same examples."""
+    pairs = [ask(f"m{name}", [*EXAMPLES, said("user", name)], [words_of(f"It is {name}.")]) for name in names]
+    if at_once:
+        return [*(first for first, _ in pairs), *(second for _, second in pairs), END]
+    return [*(each for pair in pairs for each in pair), END]
+
+
+@pytest.mark.parametrize(("more", "place"), [("zabc", 0), ("azbc", 2), ("abcz", 6)])
+def test_a_question_more_behind_the_same_examples_makes_no_other_differ(more: str, place: int) -> None:
+    rows = diff(questions("abc", False), questions(more, False))
+    assert [(row["op"], row["b"]["seq"]) for row in rows[:-1]] == [("added", place), ("added", place + 1)]
+
+
+def test_questions_at_once_behind_the_same_examples_compare_whatever_their_order() -> None:
+    assert verdict(diff(questions("abc", True), questions("cab", True))) == "same"
+    rows = diff(questions("abc", True), questions("cxb", True))
+    assert [(row["op"], row["type"]) for row in rows[:-1]] == [("changed", "model.request")]
