@@ -22,6 +22,7 @@ from trace_cli.ignoring import Ignoring
 from trace_cli.item import Call, Item, call_of, digest
 
 _PAYLOAD = "payload"
+_NO_ID = ("None", "")  # of a call, as some servers imitate OpenAI's API
 
 
 @dataclass(slots=True)
@@ -115,9 +116,9 @@ class Comparing:
     def _order_of(self, part: tuple[Any, Any]) -> tuple[Any, ...]:
         said, counted = part
         call_id = result_of(said)
-        if call_id is None:
+        if call_id is None and not (isinstance(said, Mapping) and said.get("role") == "tool"):
             return (0,)
-        _, _, (name, _) = self._asked.get(call_id, (None, None, ("", b"")))
+        _, _, (name, _) = self._asked.get(call_id or "", (None, None, ("", b"")))
         return (1, name, line.canonical(counted))
 
     def _response(self, event: Event, number: int) -> Item:
@@ -149,8 +150,10 @@ class Comparing:
         if not isinstance(body, Mapping):
             return
         asked = list(message.identified_tool_calls(message.answers(body)))
-        for call_id, name, told in asked:
+        for place, (call_id, name, told) in enumerate(asked):
             call = call_of(name, told)
+            if call_id in _NO_ID:
+                call_id = f"{number}/{place}"
             self._asked[call_id] = (conversation, number if len(asked) > 1 else None, call)
             self._open.setdefault(call, []).append(call_id)
 

@@ -270,7 +270,7 @@ def _led_by(side: str, item: Item | None) -> Iterator[tuple[str, object] | None]
         return
     if item.type in ("tool.called", "tool.result") and item.call_id is not None:
         yield side, item.call_id
-    if item.type != "tool.result":
+    if item.type != "tool.result" or item.call_id is None:
         yield (side, item.conversation.number) if item.conversation else None
 
 

@@ -208,3 +208,53 @@ def test_questions_at_once_behind_the_same_examples_compare_whatever_their_order
     assert verdict(diff(questions("abc", True), questions("cab", True))) == "same"
     rows = diff(questions("abc", True), questions("cxb", True))
     assert [(row["op"], row["type"]) for row in rows[:-1]] == [("changed", "model.request")]
+
+
+# Calls without ids
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_calls_that_have_no_ids_are_a_set_too(given: str | None) -> None:
+    def events(order: Sequence[int]) -> list[Told]:
+        calls = [
+            {"id": given, "function": {"name": "search", "arguments": json.dumps({"query": each})}}
+            for each in order
+        ]
+        first = said("user", "Go.")
+        asked = {"role": "assistant", "content": None, "tool_calls": calls}
+        found = [said("tool", f"r{each}") for each in order]
+        made = [
+            told
+            for each in order
+            for told in (
+                called(f"call_{each:024x}", "search", query=each),
+                result(f"call_{each:024x}", "search", f"r{each}"),
+            )
+        ]
+        return [
+            request("m1", {"messages": [first]}),
+            response("m1", {"choices": [{"message": asked}]}),
+            *made,
+            request("m2", {"messages": [first, asked, *found]}),
+            response("m2", {"choices": [{"message": said("assistant", "Done.")}]}),
+        ]
+
+    assert verdict(diff(events([0, 1, 2]), events([2, 0, 1]))) == "same"
+    rows = diff(events([0, 1, 2]), events([2, 0, 7]))
+    assert [(row["op"], row["type"], row["cause"]) for row in rows[:-1]] == [
+        ("changed", "model.response", "decision"),
+        ("changed", "tool.called", None),
+        ("changed", "tool.result", None),
+        ("changed", "model.request", None),
+    ]
+
+
+def test_a_result_of_no_call_follows_from_all_before_it() -> None:
+    def events(query: str, found: str) -> list[Told]:
+        return [called(None, "search", query=query), result(None, "search", found)]
+
+    assert ops(diff(events("a", "1"), events("a", "2"))) == [("changed", "tool.result", "environment")]
+    assert ops(diff(events("a", "1"), events("b", "2"))) == [
+        ("changed", "tool.called", "decision"),
+        ("changed", "tool.result", None),
+    ]
