@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from trace_cli import delta, message
 from trace_cli.difference import Excerpt
 from trace_cli.event import Event
-from trace_cli.following import New
+from trace_cli.following import KEPT, New
 from trace_cli.ignoring import Ignoring
 from trace_cli.item import Item
 
@@ -41,6 +41,8 @@ def left_out(event: Event) -> Iterator[str]:
         return
     yield from (f"/payload/{key}" for key in event.payload.keys() - counted)
     body = event.payload.get("body")
+    if event.type == "model.request" and isinstance(body, dict):
+        yield from (f"/payload/body/{key}" for key in KEPT if isinstance(body.get(key), str))
     if event.type == "model.response" and isinstance(body, dict) and _is_known(body):
         yield from (f"/payload/body/{key}" for key in body.keys() - _SAID - {"model", "role"})
 

@@ -9,6 +9,7 @@ from trace_cli import delta, message
 from trace_cli.conversation import body_of
 from trace_cli.event import Event
 
+KEPT = ("previous_response_id", "conversation", "container")  # keys that name by its id what the API keeps
 REACH = 64  # conversations that a request may go on with: the last ones
 _Message = Mapping[str, Any]
 
@@ -85,7 +86,11 @@ class Sent:
             leading += 1
         self.echo: int | None = None  # the message that is known to be the answer before
         self.messages, self.places, self.prompts = messages[leading:], places[leading:], places[:leading]
-        self.frame = {key: value for key, value in body.items() if key not in (self.name, "previous_response_id")}
+        self.frame = {
+            key: value
+            for key, value in body.items()
+            if key != self.name and not (key in KEPT and isinstance(value, str))
+        }
         if leading:
             self.frame[self.name] = messages[:leading]
 

@@ -76,6 +76,28 @@ def test_ids_in_the_input_of_a_response_are_no_difference(kept: bool) -> None:
     assert [change["path"].rpartition("/")[2] for change in rows[1]["changes"]] == ["output"]
 
 
+@pytest.mark.parametrize("key", ["conversation", "container", "previous_response_id"])
+def test_ids_of_what_the_api_keeps_are_no_difference(key: str) -> None:
+    def events(name: str, **more: Any) -> list[Told]:
+        sent = {"model": "g", key: name, "input": [said("user", "Go.")], **more}
+        return [request("m1", {"model": "g", "input": "Hi."}), request("m2", sent)]
+
+    rows = diff(events("abc"), events("def"))
+    assert (verdict(rows), f"/payload/body/{key}" in rows[-1]["ignored"]) == ("same", True)
+    assert diff(events("abc"), events("def"), default_ignore=False)[-1]["changed"] == 1
+
+
+@pytest.mark.parametrize("key", ["conversation", "container"])
+def test_of_what_the_api_keeps_all_else_counts(key: str) -> None:
+    def events(name: str, skill: str) -> list[Told]:
+        return [
+            request("m1", {"model": "g", key: {"id": name, "skills": [skill]}, "input": [said("user", "Go.")]})
+        ]
+
+    assert verdict(diff(events("abc", "x"), events("def", "x"))) == "same"
+    assert ops(diff(events("abc", "x"), events("def", "y"))) == [("changed", "model.request", "input")]
+
+
 # Long runs
 
 
