@@ -65,7 +65,7 @@ def document(event: Event, item: Item | None, other: Item | None, ignoring: Igno
     if event.type == "run.ended":
         found = {key: value for key, value in found.items() if key not in _BY_THE_TAP}
     if event.type.startswith("http."):
-        found = {**found, "url": path_of(payload.get("url"))}
+        found = {**found, "url": ignoring.error(path_of(payload.get("url"), query=True), "URLs")}
     return {_PAYLOAD: found}
 
 
@@ -101,14 +101,15 @@ def _is_known(body: Mapping[str, Any]) -> bool:
     return any(key in body for key in ("content", "choices", "output"))
 
 
-def path_of(url: Any) -> Any:
-    """The path of a URL: where the API stands does not count."""
+def path_of(url: Any, query: bool = False) -> Any:
+    """The path of a URL, with its query where that is wanted: where the API stands does not count."""
     if not isinstance(url, str):
         return url
     try:
-        return urlsplit(url).path
+        parts = urlsplit(url)
     except ValueError:
         return url
+    return f"{parts.path}?{parts.query}" if query and parts.query else parts.path
 
 
 def result_of(part: Any) -> str | None:

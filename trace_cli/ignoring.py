@@ -26,8 +26,10 @@ _THEIRS = frozenset(
 
 # Ids in the text of an error: those of APIs, and UUIDs.
 _IDS = re.compile(
-    r"\b(?:req|msg|resp|run|call|toolu|chatcmpl|batch|file)[_-]\w{8,}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    r"\b(?:req|msg|msgbatch|resp|run|call|toolu|chatcmpl|batch|file)[_-]\w{8,}|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
 )
+# Ports in it, as HTTP clients and Python's sockets write them.
+_PORTS = re.compile(r"((?:\blocalhost|\b\d{1,3}(?:\.\d{1,3}){3}|\[::1\])(?::|', ))\d{2,5}\b")
 _Pointer = tuple[str, ...]
 _SENT = ("payload", "body", "input")  # the messages of OpenAI's responses API, which are no tool's
 
@@ -64,14 +66,16 @@ class Ignoring:
         live = [each for each in self._pointers if len(each) <= len(path)]
         return bool(live) and any(all(t in ("*", p) for t, p in zip(each, path, strict=False)) for each in live)
 
-    def error(self, text: Any) -> Any:
-        """What counts of the text of an error: ids in it do not."""
+    def error(self, text: Any, where: str = "errors") -> Any:
+        """What counts of the text of an error, or of a URL: ids in it do not, nor ports of this machine."""
         if not isinstance(text, str) or not self.default:
             return text
-        found = _IDS.sub("#", text)
-        if found != text:
-            self._met.add("ids in errors")
-        return found
+        for name, pattern, kept in (("ids", _IDS, ""), ("ports", _PORTS, r"\1")):
+            found = pattern.sub(f"{kept}#", text)
+            if found != text:
+                self._met.add(f"{name} in {where}")
+            text = found
+        return text
 
     def strip(self, value: Any, *path: str) -> Any:
         """A value that stands at a path of a line, without what does not count; itself it is not changed."""

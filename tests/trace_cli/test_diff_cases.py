@@ -280,3 +280,35 @@ def test_a_result_of_no_call_follows_from_all_before_it() -> None:
         ("changed", "tool.called", "decision"),
         ("changed", "tool.result", None),
     ]
+
+
+# Where things stand, and what is asked for there
+
+
+def test_the_query_of_a_plain_request_counts_but_no_id_in_it() -> None:
+    def events(url: str) -> list[Told]:
+        return [event("http.request", "h", method="GET", url=url)]
+
+    first = "http://localhost:8011/files/file_0123456789?page=1"
+    assert verdict(diff(events(first), events("https://api/files/file_abcdefghij?page=1"))) == "same"
+    assert ops(diff(events(first), events(first[:-1] + "2"))) == [("changed", "http.request", "input")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cannot connect to host 127.0.0.1:{} ssl:default",
+        "[Errno 111] Connect call failed ('127.0.0.1', {})",
+        "http://localhost:{}/v1 refused",
+        "no route to [::1]:{}",
+    ],
+)
+def test_another_port_in_an_error_is_no_difference(text: str) -> None:
+    def events(port: int, more: str = "") -> list[Told]:
+        stated = {"kind": "connection", "message": text.format(port) + more}
+        failed = event("model.error", "m1", status=None, body=None, error=stated)
+        return [request("m1", asking(said("user", "Go."))), failed, END]
+
+    rows = diff(events(5123), events(61000))
+    assert (verdict(rows), "ports in errors" in rows[-1]["ignored"]) == ("same", True)
+    assert verdict(diff(events(5123), events(5123, " again"))) == "regression"
