@@ -198,7 +198,11 @@ def _lanes(
     sides = [_by_conversation(items, firsts) for items in (a, b)]
     yield _in_turn(a, sides[0].pop(None, [])), _in_turn(b, sides[1].pop(None, []))
     lanes_a, lanes_b = (
-        {(tuple(items[each].keys[TEXT] for each in places), *key): places for key, places in side.items() if key}
+        {
+            (tuple(items[each].keys[TEXT] for each in _in_turn(items, places)), *key): places
+            for key, places in side.items()
+            if key
+        }
         for items, side in zip((a, b), sides, strict=True)
     )
     for part in _SAME:

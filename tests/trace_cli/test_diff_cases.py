@@ -209,6 +209,22 @@ def test_a_step_around_several_conversations_is_in_none() -> None:
     assert verdict(diff(events("xyzxyz"), events("zyxxyz"))) == "same"
 
 
+def test_agents_that_begin_alike_are_told_apart_whatever_the_order_of_their_calls() -> None:
+    def agent(name: str, queries: str) -> list[Told]:
+        uses = [use(f"{name}{query}", "search", query=query) for query in queries]
+        return [
+            *ask(f"m{name}", [said("user", "Go.")], uses),
+            *(called(f"{name}{query}", "search", query=query) for query in queries),
+            *(result(f"{name}{query}", "search", f"found {query}") for query in queries),
+        ]
+
+    def events(first: str, second: str) -> list[Told]:
+        one, other = agent("x", first), agent("y", second)
+        return [one[0], other[0], *one[1:], *other[1:], END]
+
+    assert verdict(diff(events("abc", "de"), events("ed", "cab"))) == "same"
+
+
 EXAMPLES = [said("user", "2 + 2"), said("assistant", "4"), said("user", "3 + 3"), said("assistant", "6")]
 
 
