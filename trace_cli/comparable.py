@@ -49,6 +49,7 @@ class Comparing:
         self._ignoring = ignoring
         self._noted: set[tuple[object, ...]] = set()  # kinds of events of which it is said what is not compared
         self._asked: dict[str, tuple[Conversation | None, int | None, Call]] = {}  # by the id of a call
+        self._steps: dict[str, str | None] = {}  # by the id of a call: the step in which it was asked for
         self._open: dict[Call, list[str]] = {}  # ids of calls that were asked for and not made yet
         self._called: dict[str, tuple[str, Call]] = {}  # id of a call that was made -> id that was asked for
 
@@ -142,11 +143,12 @@ class Comparing:
             counts.args = body
         found = self._new(event, number, counts)
         found.conversation, found.model = conversation, model
-        self._ask(body, conversation, number)
+        self._ask(event, conversation, number)
         return found
 
-    def _ask(self, body: Any, conversation: Conversation | None, number: int) -> None:
+    def _ask(self, event: Event, conversation: Conversation | None, number: int) -> None:
         """Notes the calls that a response asks for."""
+        body = event.payload.get("body")
         if not isinstance(body, Mapping):
             return
         asked = list(message.identified_tool_calls(message.answers(body)))
@@ -155,6 +157,7 @@ class Comparing:
             if call_id in _NO_ID:
                 call_id = f"{number}/{place}"
             self._asked[call_id] = (conversation, number if len(asked) > 1 else None, call)
+            self._steps[call_id] = event.step_id
             self._open.setdefault(call, []).append(call_id)
 
     def _error(self, event: Event, number: int) -> Item:
@@ -178,7 +181,7 @@ class Comparing:
         counts = _Counts(args=None if hidden else args, label=event.tool_name)
         counts.calls = [call_of(str(event.tool_name), counts.args)]
         found = self._new(event, number, counts)
-        asked = event.call_id if event.call_id in self._asked else next(iter(self._open.get(call, ())), None)
+        asked = event.call_id if event.call_id in self._asked else self._likely(call, event.step_id)
         if asked is not None:
             self._open[self._asked[asked][2]] = [e for e in self._open[self._asked[asked][2]] if e != asked]
         if event.call_id is not None:
@@ -186,11 +189,17 @@ class Comparing:
         self._place(found, event, 0)
         return found
 
+    def _likely(self, call: Call, step_id: str | None) -> str | None:
+        """The id that was asked for of a call that was made with another one: of the same step, else the first."""
+        left = self._open.get(call, ())
+        return next((each for each in left if self._steps[each] == step_id), next(iter(left), None))
+
     def _place(self, item: Item, event: Event, behind: int) -> None:
         """Where a tool call or its result belongs to."""
         asked, call = self._called.get(event.call_id or "", (event.call_id or "", (str(event.tool_name), b"")))
         if asked in self._asked:
             item.conversation, item.asked, call = self._asked[asked]
+            item.guessed = asked != event.call_id
         item.order = (*call, behind)
 
     def _tool_result(self, event: Event, number: int) -> Item:

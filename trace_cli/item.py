@@ -19,7 +19,8 @@ class Item:
     `label` is the tool of a call or its result, the name of a step, the role of a message: by it and the type, an
     event is known again that changed. `keys` are digests, one for each level. `calls` are the tool calls that the
     event is, or asks for. `new` and `model` say which parts of a body count: those that are new. `asked` is the
-    number of the response that asked for this call and others at once, `order` where it stands among them.
+    number of the response that asked for this call and others at once, `order` where it stands among them;
+    `guessed`: by its arguments alone, so that it may belong to another conversation that asked for the same.
     """
 
     number: int
@@ -35,6 +36,7 @@ class Item:
     order: tuple[Any, ...] = ()
     call_id: str | None = None
     step_id: str | None = None
+    guessed: bool = False
 
     @property
     def shape(self) -> tuple[str, str | None]:

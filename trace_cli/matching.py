@@ -1,7 +1,7 @@
 """Which event of one run is which of another: pairs, and what has no partner."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from trace_cli.alignment import Pairs, aligned, common
@@ -38,8 +38,11 @@ def _partners(
     matching = _Matching(a, b, alike)
     lanes = list(_lanes(a, b, concurrent))
     for each in (TEXT, ARGS) if level == TEXT else (ARGS,):
+        for lane_a, lane_b in lanes[1:]:  # first without what may stand in a wrong lane
+            matching.same(_sure(a, lane_a), _sure(b, lane_b), each)
         for lane_a, lane_b in lanes:
             matching.same(lane_a, lane_b, each)
+    matching.guessed(concurrent)
     lanes.append((range(len(a)), range(len(b))))  # last of all, whatever is left
     matching.same(*lanes[-1], ARGS)
     for lane_a, lane_b in lanes:
@@ -48,6 +51,29 @@ def _partners(
     for lane_a, lane_b in lanes:
         matching.like(lane_a, lane_b, together=True)
     return matching.of_a, matching.exact
+
+
+def _by_what_it_is(item: Item) -> Hashable:
+    return item.shape, item.keys[ARGS]
+
+
+def _by_its_call(item: Item) -> Hashable:
+    return item.shape, item.order
+
+
+def _guessed(
+    items: Sequence[Item], known: Container[int], concurrent: set[int], known_by: Callable[[Item], Hashable]
+) -> dict[Hashable, list[int]]:
+    """Calls without a partner, and results, of which it is a guess that these conversations asked for them."""
+    found: dict[Hashable, list[int]] = defaultdict(list)
+    for place, item in enumerate(items):
+        if item.guessed and place not in known and item.conversation and item.conversation.number in concurrent:
+            found[known_by(item)].append(place)
+    return found
+
+
+def _sure(items: Sequence[Item], lane: Sequence[int]) -> list[int]:
+    return [place for place in lane if not items[place].guessed]
 
 
 def _ops(count_a: int, count_b: int, partners: Mapping[int, int]) -> list[Op]:
@@ -85,6 +111,15 @@ class _Matching:
             self.exact = self.exact and exact
             for x, y in pairs:
                 self._pair(gap_a[x], gap_b[y])
+
+    def guessed(self, concurrent: tuple[set[int], ...]) -> None:
+        """Pairs calls that one of several conversations asked for, and results: the same, then any of one call."""
+        for known_by in _by_what_it_is, _by_its_call:
+            left_a = _guessed(self._a, self.of_a, concurrent[0], known_by)
+            left_b = _guessed(self._b, self._of_b, concurrent[1], known_by)
+            for known, places_a in left_a.items():
+                for i, j in zip(places_a, left_b[known], strict=False):
+                    self._pair(i, j)
 
     def like(self, lane_a: Sequence[int], lane_b: Sequence[int], *, together: bool) -> None:
         """Pairs what is of one type and label; calls that were asked for together only where that is wanted."""
@@ -199,7 +234,7 @@ def _lanes(
     yield _in_turn(a, sides[0].pop(None, [])), _in_turn(b, sides[1].pop(None, []))
     lanes_a, lanes_b = (
         {
-            (tuple(items[each].keys[TEXT] for each in _in_turn(items, places)), *key): places
+            (tuple(items[each].keys[TEXT] for each in _sure(items, _in_turn(items, places))), *key): places
             for key, places in side.items()
             if key
         }

@@ -11,6 +11,7 @@ from traces import (
     answering,
     asking,
     called,
+    came_back,
     event,
     request,
     response,
@@ -223,6 +224,32 @@ def test_agents_that_begin_alike_are_told_apart_whatever_the_order_of_their_call
         return [one[0], other[0], *one[1:], *other[1:], END]
 
     assert verdict(diff(events("abc", "de"), events("ed", "cab"))) == "same"
+
+
+@pytest.mark.parametrize("stepped", [True, False])
+@pytest.mark.parametrize("order", ["xxyy", "yyxx", "yxyx", "xyyx"])
+def test_the_same_calls_of_agents_at_once_with_ids_of_the_tap(order: str, stepped: bool) -> None:
+    def agent(name: str) -> tuple[list[Told], list[Told]]:
+        step = f"s{name}" if stepped else None
+        first, uses = said("user", f"You are {name}."), [use(f"t{name}", "search", query="revenue")]
+        found = [said("assistant", uses), said("user", [came_back(f"t{name}", f"for {name}")])]
+        asked = [request(f"1{name}", asking(first), step), response(f"1{name}", answering(*uses), step)]
+        return asked, [
+            called(f"call_{ord(name):024x}", "search", step, query="revenue"),
+            result(f"call_{ord(name):024x}", "search", f"for {name}", None, step),
+            request(f"2{name}", asking(first, *found), step),
+        ]
+
+    def events(order: str) -> list[Told]:
+        (asked_x, x), (asked_y, y) = agent("x"), agent("y")
+        made = interleaved(order, {"x": x[:2], "y": y[:2]})[1:-1]
+        return [asked_x[0], asked_y[0], asked_x[1], asked_y[1], *made, x[2], y[2], END]
+
+    assert verdict(diff(events("xxyy"), events(order))) == "same"
+    other = events(order)
+    place = next(place for place, told in enumerate(other) if told["payload"].get("result") == "for y")
+    other[place] = {**other[place], "payload": {**other[place]["payload"], "result": "nothing"}}
+    assert ops(diff(events("xxyy"), other)) == [("changed", "tool.result", "environment")]
 
 
 EXAMPLES = [said("user", "2 + 2"), said("assistant", "4"), said("user", "3 + 3"), said("assistant", "6")]
