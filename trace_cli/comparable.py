@@ -131,18 +131,20 @@ class Comparing:
         if isinstance(body, Mapping):
             if conversation is not None and body.get("model") is not None:
                 model, conversation.model = conversation.model != body["model"], body["model"]
-            said = body_of(event, None, ["model"] if model else [], self._ignoring) or {}
+            said = body_of(event, None, ["model"], self._ignoring) or {}
             counts.calls = [call_of(name, told) for name, told in message.tool_calls(said)]
             names = sorted(name for name, _ in counts.calls)
             failed = message.error_body(body)
             counts.structure += [message.stop_reason(said), names, failed is not None]
-            counts.args = [sorted((name, told.hex()) for name, told in counts.calls), failed, said.get("model")]
+            counts.args = [sorted((name, told.hex()) for name, told in counts.calls), failed]
             counts.args.append(server_results(said))
             counts.text = prose(said)
         else:
             counts.args = body
         found = self._new(event, number, counts)
         found.conversation, found.model = conversation, model
+        if isinstance(body, Mapping):
+            found.said_by = digest(said.get("model"))
         self._ask(event, conversation, number)
         return found
 

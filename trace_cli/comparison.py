@@ -79,6 +79,8 @@ class Comparison:
             documents = self._document("a", pair), self._document("b", pair)
             if a.new.dropped == b.new.dropped and not any(difference.changes(*documents, "", delta.key)):
                 return 0
+        if (a.model or b.model) and a.said_by != b.said_by:
+            return max(grade, 2)
         return grade
 
     def _errors(self) -> tuple[list[int], list[int]]:

@@ -32,6 +32,7 @@ class Item:
     conversation: Conversation | None = None
     new: New | None = None
     model: bool = False
+    said_by: bytes | None = None  # a digest of the name of the model; no part of keys, as it counts only where new
     asked: int | None = None
     order: tuple[Any, ...] = ()
     call_id: str | None = None

@@ -355,3 +355,31 @@ def test_another_port_in_an_error_is_no_difference(text: str) -> None:
     rows = diff(events(5123), events(61000))
     assert (verdict(rows), "ports in errors" in rows[-1]["ignored"]) == ("same", True)
     assert verdict(diff(events(5123), events(5123, " again"))) == "regression"
+
+
+# An event more
+
+
+def test_a_turn_more_at_the_start_makes_no_other_answer_differ() -> None:
+    def events(*queries: str, model: str) -> list[Told]:
+        found, messages = [], [said("user", "Go.")]
+        for query in queries:
+            uses = [use(f"t{query}", "search", query=query)]
+            found += [
+                request(f"m{query}", asking(*messages)),
+                response(f"m{query}", answering(*uses, model=model)),
+                called(f"t{query}", "search", query=query),
+                result(f"t{query}", "search", f"found {query}"),
+            ]
+            messages = [
+                *messages,
+                said("assistant", uses),
+                said("user", [came_back(f"t{query}", f"found {query}")]),
+            ]
+        return [*found, END]
+
+    rows = diff(events("a", "b", model="m-1"), events("z", "a", "b", model="m-1"))
+    assert [row["op"] for row in rows[:-1]] == ["added"] * 4
+    rows = diff(events("a", "b", model="m-1"), events("z", "a", "b", model="m-2"))
+    told = [(row["op"], [change["path"] for change in row["changes"]]) for row in rows[:-1]]
+    assert [each for each in told if each[0] != "added"] == [("changed", ["/payload/body/model"])]
