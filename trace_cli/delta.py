@@ -94,13 +94,18 @@ def begins_with(sent: Sequence[_Message], answers: Iterable[Event]) -> bool:
 
 
 def said(answer: Event, sent: _Message) -> bool:
-    """Whether a message is of an answer: the same, or with the same tool calls, or without any the same text."""
+    """Whether a message is of an answer: the same, or with the same tool calls, or without any the same text.
+
+    Space around the text may be gone: APIs refuse it at the end.
+    """
     told = conversation.sendable(answer)
     if key(sent) in map(key, told):
         return True
     calls = _calls(told)
-    text = message.answer(body_of(answer))
-    return bool(calls & _calls([sent])) if calls else bool(text) and text == message.text_of(sent.get("content"))
+    if calls:
+        return bool(calls & _calls([sent]))
+    text = message.answer(body_of(answer)).strip()
+    return bool(text) and text == message.text_of(sent.get("content")).strip()
 
 
 def _calls(sent: Iterable[_Message]) -> set[Any]:

@@ -14,6 +14,7 @@ VOLATILE = frozenset((
     "latency", "elapsed", "id", "seq", "index", "run_id", "trace_id", "span_id", "parent_id", "parent_run_id",
     "parent_span_id", "step_id", "call_id", "item_id", "session_id", "sessionId", "thread_id", "request_id",
     "requestId", "response_id", "previous_response_id", "message_id", "messageId", "uuid", "parentUuid",
+    "leafUuid", "logicalParentUuid",
     "tool_use_id", "tool_call_id", "toolUseID", "usage", "cost", "costUSD", "total_cost_usd", "headers", "host",
     "hostname", "pid", "attempt", "system_fingerprint", "signature", "encrypted_content", "traceback", "_src",
     "_error",

@@ -21,6 +21,8 @@ from traces import (
     use,
 )
 
+from agent_replay_trace import Debugger
+from trace_cli.event import Event
 from trace_cli.following import Conversations
 from trace_cli.run_errors import RunErrors
 
@@ -383,3 +385,26 @@ def test_a_turn_more_at_the_start_makes_no_other_answer_differ() -> None:
     rows = diff(events("a", "b", model="m-1"), events("z", "a", "b", model="m-2"))
     told = [(row["op"], [change["path"] for change in row["changes"]]) for row in rows[:-1]]
     assert [each for each in told if each[0] != "added"] == [("changed", ["/payload/body/model"])]
+
+
+# Words of the model
+
+
+def test_an_answer_that_is_sent_back_without_the_space_around_it_is_no_input() -> None:
+    def events(words: str) -> list[Told]:
+        go, more = said("user", "Go."), said("user", "More.")
+        return [
+            *ask("m1", [go], [words_of(f"{words}\n ")]),
+            *ask("m2", [go, said("assistant", words), more], []),
+            END,
+        ]
+
+    assert verdict(diff(events("Good day."), events("Hello."))) == "output-drift"
+
+
+def test_ids_of_a_transcript_are_no_difference() -> None:
+    def events(name: str) -> list[Event]:
+        ids = {"leafUuid": f"leaf-{name}", "logicalParentUuid": f"parent-{name}"}
+        return [Event(b"", fields={"type": "summary", "summary": "A plan", **ids})]
+
+    assert verdict(Debugger(events("a")).diff(Debugger(events("b")))) == "same"
