@@ -1,12 +1,21 @@
 """Where the process starts: `trace`, and `python -m trace_cli`."""
 
+import atexit
+import gc
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 
 def main() -> NoReturn:
-    """Runs the command line and exits with its status: nothing else may decide on it."""
+    """Runs the command line and exits with its status: nothing else may decide on it.
+
+    What takes the interpreter time at its start and its end and does nothing for a command is left out: collecting
+    garbage among what was imported, and taking everything apart. Together they are a fifth of `trace count` on
+    a small file.
+    """
+    gc.set_threshold(100_000)  # few cycles are made here, and many objects: the parts of large requests
     try:
         from trace_cli.cli import run
 
@@ -17,7 +26,17 @@ def main() -> NoReturn:
         status = 2
         _discard_output()
         _report(bug)
-    sys.exit(status)
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """What `sys.exit` does that somebody could notice."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.flush()
+    atexit._run_exitfuncs()
+    os._exit(status)
 
 
 def _discard_output() -> None:

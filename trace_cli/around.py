@@ -1,7 +1,6 @@
 """What `trace before` and `trace after` share: from what was asked to the anchors, then again over the trace."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 
 from trace_cli import params, render, streams, window
@@ -57,7 +56,9 @@ class Around:
 
     def events(self, side: Side, size: window.Size, selection: Selection) -> Iterator[Event]:
         """The selected events on that side of the anchors, at most `selection.max`."""
-        chosen = select(self._read(), replace(selection, max=None))
+        trace = self._read()
+        trace.only = selection.needs
+        chosen = select(trace, selection._replace(max=None))
         return islice(side(chosen, self.anchors, size), selection.max)
 
     @property

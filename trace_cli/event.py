@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from trace_cli import line, message, summary
 from trace_cli.errors import BadLine
-from trace_cli.text import visible
+from trace_cli.head import CALL_ID, RUN_ID, SEQ, STEP_ID, TIMESTAMP, head_fields, match
 
 TYPE_KEYS = ("type", "event_type", "kind", "event")
 TIME_KEYS = ("timestamp", "ts", "time", "@timestamp")
@@ -20,6 +19,7 @@ HEAD_KEYS = {"v", *TYPE_KEYS, *TIME_KEYS, "run_id", "seq", "call_id", "step_id",
 class Event:
     """One line of a trace. Its bytes are `raw` (no newline); they are parsed only when something asks.
 
+    `type` is given where the head of the line is proven (`lines.typed`): what a head says is read from it alone.
     `file`, `line` (from 1) and `offset` (decompressed bytes) say where it stands; `index` counts from 0 over
     all that was read. Attributes that a line lacks are None, an absent type is "".
     """
@@ -27,7 +27,7 @@ class Event:
     def __init__(
         self,
         raw: bytes,
-        head: re.Match[bytes] | None = None,
+        type: str | None = None,
         fields: dict[str, Any] | None = None,
         file: str = "-",
         line: int = 1,
@@ -40,15 +40,21 @@ class Event:
         self.line = line
         self.offset = offset
         self.index = index
-        self._head = head
+        self._canonical = type is not None
         self._damaged = damaged
         if fields is not None:
             self.fields = fields
-        self.type = head[1].decode() if head else _first_text(self.fields, TYPE_KEYS)
+        self.type = _first_text(self.fields, TYPE_KEYS) if type is None else type
+
+    @cached_property
+    def _head(self) -> re.Match[bytes] | None:
+        return match(self.raw) if self._canonical else None
 
     @cached_property
     def fields(self) -> dict[str, Any]:
         """The whole line, parsed. Of a line that turns out damaged behind its head: what the head says."""
+        from trace_cli import line
+
         try:
             return line.parse(self.raw)
         except BadLine as bad:
@@ -56,7 +62,7 @@ class Event:
                 raise
             if self._damaged:
                 self._damaged(self, bad)
-            return line.head_fields(self._head)
+            return head_fields(self._head)
 
     def _scalar(self, group: int, name: str) -> Any:
         if self._head:
@@ -72,15 +78,13 @@ class Event:
     @property
     def own(self) -> bool:
         """Whether the line is in the format of trace-events(5)."""
-        return self._head is not None or (
-            self.fields.get("v") == 1 and isinstance(self.fields.get("payload"), dict)
-        )
+        return self._canonical or (self.fields.get("v") == 1 and isinstance(self.fields.get("payload"), dict))
 
     @property
     def timestamp(self) -> str | None:
         """The time as it was written; RFC 3339 in our own format."""
         if self._head:
-            return self._head[line.TIMESTAMP].decode()
+            return self._head[TIMESTAMP].decode()
         found = next((self.fields[key] for key in TIME_KEYS if self.fields.get(key) is not None), None)
         return None if found is None else str(found)
 
@@ -92,7 +96,7 @@ class Event:
     @property
     def run_id(self) -> str | None:
         """The run's id, as text."""
-        found = self._scalar(line.RUN_ID, "run_id")
+        found = self._scalar(RUN_ID, "run_id")
         return None if found is None else str(found)
 
     @property
@@ -105,20 +109,20 @@ class Event:
     def seq(self) -> int | None:
         """The number of the event in its run, from 0."""
         if self._head:
-            return int(self._head[line.SEQ])
+            return int(self._head[SEQ])
         found = self.fields.get("seq")
         return found if isinstance(found, int) else None
 
     @property
     def call_id(self) -> str | None:
         """What pairs a request with its response, and a tool call with its result."""
-        found = self._scalar(line.CALL_ID, "call_id")
+        found = self._scalar(CALL_ID, "call_id")
         return found if isinstance(found, str) else None
 
     @property
     def step_id(self) -> str | None:
         """The enclosing step."""
-        found = self._scalar(line.STEP_ID, "step_id")
+        found = self._scalar(STEP_ID, "step_id")
         return found if isinstance(found, str) else None
 
     @cached_property
@@ -173,17 +177,23 @@ class Event:
     @property
     def error(self) -> str | None:
         """The error that the event itself states, as text. Whether it counts as one: `run_errors`."""
+        from trace_cli import message
+
         return message.error_text(self.payload.get("error", self.fields.get("error")))
 
     @property
     def failure(self) -> str | None:
         """The same, with the type of the exception before it where there was one."""
+        from trace_cli import message
+
         stated = self.error
         return None if stated is None else message.with_type(stated, self.payload.get("exception"))
 
     @property
     def content(self) -> str:
         """The text of a model's message: what it answered, or of a request the last message sent; else ""."""
+        from trace_cli import message
+
         body = self.payload.get("body", self.payload.get("message"))
         if not isinstance(body, Mapping):
             return body if isinstance(body, str) else ""
@@ -191,6 +201,9 @@ class Event:
 
     def summary(self) -> str:
         """One line that says what happened, safe to print: control characters are escaped."""
+        from trace_cli import summary
+        from trace_cli.text import visible
+
         return visible(summary.of(self))
 
     def __repr__(self) -> str:

@@ -16,6 +16,7 @@ def compile(text: str) -> Field:
     """
     import jmespath
     from jmespath.exceptions import JMESPathError
+    from jmespath.visitor import TreeInterpreter
 
     if trap := _trap(text):
         raise ValueError(f"{text!r}: {trap}")
@@ -26,9 +27,11 @@ def compile(text: str) -> Field:
         reason = str(error).partition("\n")[0].rstrip(":")
         raise ValueError(f"{text!r} is no JMESPath: {reason}{_guess(text)}") from None
 
+    visit, parsed = TreeInterpreter().visit, path.parsed  # path.search() makes one, and a cycle, for each event
+
     def value(event: Event) -> Any:
         try:
-            return path.search(event.fields)
+            return visit(parsed, event.fields)
         except (JMESPathError, TypeError, ValueError, ArithmeticError):  # functions that got null or NaN
             return None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
-from trace_cli import line, message, streams
+from trace_cli import line, lines, message, streams
 from trace_cli.errors import BadLine, TraceError
 from trace_cli.event import Event
 from trace_cli.message import Tokens
@@ -250,9 +250,10 @@ class Index:
             return self._kept[number]
         raw = self.raw(number)
         file, row = self.place(number)
-        head = line.head(raw)
+        type = lines.type_of(raw)
         try:
-            found = Event(raw, head, None if head else line.parse(raw), file, row, self._offset_of[number], number)
+            fields = line.parse(raw) if type is None else None
+            found = Event(raw, type, fields, file, row, self._offset_of[number], number)
         except BadLine:
             found = None
         if found is None or found.type != self.type(number):

@@ -1,37 +1,19 @@
-"""The bytes of one line: what its head proves without parsing, what parsing gives, and splicing a key in."""
+"""The bytes of one line: what parsing gives, and splicing a key in."""
 
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from trace_cli.errors import BadLine
+from trace_cli.head import OWN
 
-# The head of a canonical line (trace-events(5)): scalars without escapes, in one order, up to the payload.
-_HEAD = re.compile(
-    rb'\{"v":1,"type":"([\w.:-]+)","timestamp":"([\w.:+-]+)","run_id":"([\w.:-]+)","seq":(0|[1-9]\d{0,17})'
-    rb'(?:,"call_id":(?:"([\w.:-]+)"|null))?(?:,"step_id":(?:"([\w.:-]+)"|null))?,"payload":\{'
-)
-OWN = b'{"v":1,"type":"'
+if TYPE_CHECKING:
+    import json
+
 _RESUMED = 100  # how often reading is taken up again on one damaged line, each time at the cost of the rest of it
-TIMESTAMP, RUN_ID, SEQ, CALL_ID, STEP_ID = 2, 3, 4, 5, 6  # groups; 1 is the type
-_match = _HEAD.match
-
 _CUT_OFF = re.compile(r"Unterminated string|Expecting (value|',' delimiter|':' delimiter|property name)")
-
-
-def head(raw: bytes) -> re.Match[bytes] | None:
-    """The head of a canonical line, or None: then parse it.
-
-    Checked are the head, the end (so that a cut-off line is none) and that no second object is glued on, be it
-    to a line that was cut off. The middle is not: a damaged middle passes, of a duplicate key the first counts.
-    """
-    found = _match(raw)
-    if found and raw.endswith((b"}}", b"}}\r")) and raw.find(b'}{"') < 0 and raw.find(OWN, 1) < 0:
-        return found
-    return None
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -54,6 +36,8 @@ _NAMES = {str: "string", int: "number", float: "number", bool: "boolean", type(N
 
 
 def _parse_slowly(raw: bytes) -> Any:
+    import json
+
     try:
         return json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -66,7 +50,7 @@ def _parse_slowly(raw: bytes) -> Any:
         raise BadLine(f"not readable as JSON: {str(error).partition(';')[0]}") from None
 
 
-def _reason(raw: bytes, error: json.JSONDecodeError) -> tuple[str, str | None]:
+def _reason(raw: bytes, error: "json.JSONDecodeError") -> tuple[str, str | None]:
     text = raw.strip()
     if not text.startswith(b"{") or text == b"{":
         fragment = text in (b"{", b"}", b"[", b"]", b"},", b"],") or re.match(rb'"[^"]*"\s*:|[\]}],?$', text)
@@ -136,6 +120,8 @@ _BLANK = re.compile(r"[ \t\r]*")
 
 def _objects(raw: bytes) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """The JSON objects at the start of `raw`, one behind the other: (start, end, object)."""
+    import json
+
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -168,11 +154,7 @@ def dump(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except TypeError:
-        pass
-    try:
-        return json.dumps(value, separators=(",", ":")).encode()
-    except RecursionError:
-        return b'"(nested too deeply)"'
+        return _dump_slowly(value)
 
 
 def canonical(value: Any) -> bytes:
@@ -180,17 +162,13 @@ def canonical(value: Any) -> bytes:
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
-        pass
+        return _dump_slowly(value, sort_keys=True)
+
+
+def _dump_slowly(value: Any, sort_keys: bool = False) -> bytes:
+    import json
+
     try:
-        return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
+        return json.dumps(value, separators=(",", ":"), sort_keys=sort_keys).encode()
     except RecursionError:
         return b'"(nested too deeply)"'
-
-
-def head_fields(found: re.Match[bytes]) -> dict[str, Any]:
-    """What the head says, as parsing would: for a line whose middle turns out damaged."""
-    names = ("type", "timestamp", "run_id", "seq", "call_id", "step_id")
-    fields: dict[str, Any] = {
-        name: None if value is None else value.decode() for name, value in zip(names, found.groups(), strict=True)
-    }
-    return {"v": 1, **fields, "seq": int(found[SEQ]), "payload": {}}

@@ -6,18 +6,20 @@ import warnings
 from collections.abc import Callable
 from functools import wraps
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trace_cli import expression, streams
+from trace_cli import streams
 from trace_cli.errors import TraceError
 from trace_cli.event import seconds
-from trace_cli.expression import Field
 from trace_cli.reading import Reading, talk
 from trace_cli.selection import Moment, Selection
 from trace_cli.view import View
-from trace_cli.window import Size
+
+if TYPE_CHECKING:
+    from trace_cli.expression import Field
+    from trace_cli.window import Size
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -60,8 +62,10 @@ def moment(text: str) -> Moment:
     return Moment(found)
 
 
-def size(text: str) -> Size:
+def size(text: str) -> "Size":
     """A count of events, a span with a unit, or `all`."""
+    from trace_cli.window import Size
+
     if text == "all":
         return Size()
     if re.fullmatch(r"[0-9]{1,18}", text):
@@ -89,10 +93,12 @@ def regex(text: str) -> re.Pattern[bytes]:
         raise click.BadParameter(f"{text!r}: {error}") from None
 
 
-def field(text: str) -> Field:
+def field(text: str) -> "Field":
     """A JMESPath expression over the parsed line."""
+    from trace_cli.expression import compile
+
     try:
-        return expression.compile(text)
+        return compile(text)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -215,8 +221,11 @@ def selecting(shell: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(shell)
     def gathered(**options: Any) -> Any:
-        given = {name: options.pop(name) for name in Selection.__slots__ if name in options}
-        given["where"] = tuple(expression.holds(field) for field in given["where"])
+        given = {name: options.pop(name) for name in Selection._fields if name in options}
+        if given["where"]:
+            from trace_cli.expression import holds
+
+            given["where"] = tuple(map(holds, given["where"]))
         return shell(selection=Selection(**given), **options)
 
     return _add(_SELECTION, gathered)
@@ -253,12 +262,14 @@ def typed_selection(text: str) -> Selection:
     """
     if text in ("error", "errors"):
         return Selection(error=True)
+    from trace_cli.expression import compile, holds
+
     try:
         if text.startswith("-"):
             return _options(text)
         if re.fullmatch(r"[\w.*?\[\]-]+", text) and not _FIELD.match(text):
             return Selection(types=(text,) if re.search(r"[.*?\[]", text) else (text, f"{text}.*"))
-        return Selection(where=(expression.holds(expression.compile(text)),))
+        return Selection(where=(holds(compile(text)),))
     except click.ClickException as error:
         raise ValueError(error.format_message()) from None
 

@@ -2,13 +2,14 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
-from trace_cli import line, streams
+from trace_cli import streams
 from trace_cli.errors import BadLine
 from trace_cli.event import Event
-from trace_cli.text import visible
+from trace_cli.lines import WholeLines, typed
 
 SHOWN = 5  # bad lines of a file that are reported one by one
 
@@ -16,6 +17,8 @@ SHOWN = 5  # bad lines of a file that are reported one by one
 class Reading:
     """The events of some traces, in their order. `bad` counts the lines that were none, `trouble` unread files.
 
+    `only` says of which types events are wanted: others are left out where a line's head tells its type, and
+    counted in `left_out`. `count` counts all.
     `files` are names, `-` is stdin. `say` gets each line of talk. `strict` parses every line whole.
     `pause` is called whenever the input keeps us waiting. `copies` names the files to read in place of others.
     `end` is where reading ended in the last file, in bytes and lines: a file that is followed can be taken up
@@ -32,8 +35,11 @@ class Reading:
         follow: bool = False,
         copies: Mapping[str, str] | None = None,
         behind: tuple[int, int] = (0, 0),
+        only: Callable[[str], bool] = lambda type: True,
     ) -> None:
         self.files = list(files)
+        self.only = only
+        self.left_out: Counter[str] = Counter()
         self.count = 0
         self.bad = 0
         self.trouble = 0
@@ -77,109 +83,83 @@ class Reading:
         self.say(f"trace: {label}: {reason}")
 
     def _events(self, name: str, label: str, blocks: Iterator[bytes]) -> Iterator[Event]:
-        lines = _Lines(blocks, *self.end)
+        """The events of one file, from `end` on."""
         problems = _Problems(label, self.say)
-        strict, head = self._strict, line.head
+        first = self.count
+        position, number = self.end
+        lines = WholeLines(blocks, at_start=not position)
+        strict, left_out, types = self._strict, self.left_out, _Types(self.only)
 
         def damaged(event: Event, bad: BadLine) -> None:
             self.bad += 1
             problems.note(event.line, bad, "its payload is lost")
 
-        started = self.count
-        untyped = 0
-        for raw in lines:
-            known = None if strict or not lines.terminated else head(raw)
-            if known:
-                yield Event(raw, known, None, name, lines.number, lines.offset, self.count, damaged)
-                self.count += 1
-            else:
-                start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0  # in the middle too, where files were joined
-                if not raw[start:].strip():
+        for block, start in lines:
+            base = position - start  # where the block begins in the file
+            for begin, end, raw_type in typed(block, start):
+                number += 1
+                if raw_type is None or strict:
+                    yield from self._parsed(block[begin:end], name, number, base + begin, problems)
                     continue
-                pieces = list(line.unglue(raw[start:]))
-                good = [piece for piece in pieces if not isinstance(piece[2], BadLine)]
-                if len(good) > 1:
-                    problems.note_glued(lines.number, len(good))
-                for offset, piece, found in pieces:
-                    if not isinstance(found, BadLine):
-                        place = lines.offset + start + offset
-                        event = Event(piece, None, found, name, lines.number, place, self.count)
-                        untyped += not event.type
-                        self.count += 1
-                        yield event
-                        if not lines.terminated:  # its newline may come yet
-                            self.end = (lines.offset + len(raw), lines.number - 1)
-                    elif not lines.terminated and piece.lstrip().startswith(b"{"):
-                        problems.note_torn(lines.number, len(piece))
-                        self.end = (lines.offset, lines.number - 1)
-                    else:
-                        self.bad += 1
-                        problems.note(lines.number, found)
-        if lines.terminated:
-            self.end = (lines.position, lines.number)
+                type, wanted = types[raw_type]
+                if wanted:
+                    yield Event(block[begin:end], type, None, name, number, base + begin, self.count, damaged)
+                else:
+                    left_out[type] += 1
+                self.count += 1
+            position = base + end + 1
+        self.end = (position, number)
+        if lines.rest:
+            number += 1
+            yield from self._parsed(lines.rest, name, number, position, problems, terminated=False)
         if lines.failure:
             self._unreadable(label, lines.failure)
-        elif not lines.number and not self._follow:
+        elif not number and not self._follow:
             self.say(f"trace: {label}: empty")
-        events = self.count - started
-        if events and untyped == events:
+        if self.count > first and problems.untyped == self.count - first:
             self.bad += 1
             self.say(f"trace: {label}: no trace: none of its lines has a type (type, event_type, kind or event)")
-        problems.close(events)
+        problems.close(self.count - first)
+
+    def _parsed(
+        self, raw: bytes, name: str, number: int, offset: int, problems: "_Problems", terminated: bool = True
+    ) -> Iterator[Event]:
+        """The events of one line whose head proves nothing. Without its newline, more of it may come."""
+        from trace_cli import line
+
+        start = 3 if raw.startswith(b"\xef\xbb\xbf") else 0  # in the middle too, where files were joined
+        if not raw[start:].strip():
+            return
+        pieces = list(line.unglue(raw[start:]))
+        good = sum(not isinstance(found, BadLine) for _, _, found in pieces)
+        if good > 1:
+            problems.note_glued(number, good)
+        for place, piece, found in pieces:
+            if not isinstance(found, BadLine):
+                event = Event(piece, None, found, name, number, offset + start + place, self.count)
+                problems.untyped += not event.type
+                self.count += 1
+                yield event
+                if not terminated:
+                    self.end = (offset + len(raw), number - 1)
+            elif not terminated and piece.lstrip().startswith(b"{"):
+                problems.note_torn(number, len(piece))
+                self.end = (offset, number - 1)
+            else:
+                self.bad += 1
+                problems.note(number, found)
 
 
-class _Lines:
-    """The lines of a stream of blocks, without their newlines; where the latest one stands."""
+class _Types(dict[bytes, tuple[str, bool]]):
+    """Types by the bytes that stand in a line, and whether their events are wanted."""
 
-    def __init__(self, blocks: Iterator[bytes], offset: int = 0, number: int = 0) -> None:
-        self.number = number
-        self.offset = self.position = offset  # of the latest line, and behind it
-        self.terminated = True
-        self.failure: str | None = None  # why reading ended before the file did
-        self._blocks = blocks
+    def __init__(self, only: Callable[[str], bool]) -> None:
+        self._only = only
 
-    def __iter__(self) -> Iterator[bytes]:
-        rest: list[bytes] = []
-        first = True
-        for block in self._readable():
-            if first and not self.position:
-                first = False
-                self.failure = _not_jsonl(block[:4096])
-                if self.failure:
-                    return
-            pieces = block.split(b"\n")
-            if len(pieces) == 1:
-                rest.append(block)
-                continue
-            if rest:
-                rest.append(pieces[0])
-                pieces[0] = b"".join(rest)
-            last = pieces.pop()
-            rest = [last] if last else []
-            for piece in pieces:
-                self.number += 1
-                self.offset = self.position
-                self.position += len(piece) + 1
-                yield piece
-        if rest:
-            self.number += 1
-            self.offset = self.position
-            self.terminated = False
-            yield b"".join(rest)
-
-    def _readable(self) -> Iterator[bytes]:
-        try:
-            yield from self._blocks
-        except EOFError:
-            self.failure = "compressed data is cut off; all events up to there were read"
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            self.failure = f"compressed data is damaged: {error}"
-        except Exception as error:  # zlib, lzma and zstd each have an error class of their own
-            if type(error).__module__ not in ("zlib", "_lzma", "lzma", "compression.zstd", "backports.zstd"):
-                raise
-            self.failure = f"compressed data is damaged: {error}"
+    def __missing__(self, raw: bytes) -> tuple[str, bool]:
+        type = raw.decode()
+        self[raw] = found = (type, self._only(type))
+        return found
 
 
 class _Problems:
@@ -188,6 +168,7 @@ class _Problems:
     def __init__(self, label: str, say: Callable[[str], None]) -> None:
         self._label = label
         self._say = say
+        self.untyped = 0  # events without a type
         self._bad = 0
         self._glued = 0
         self._hints: dict[str, None] = {}
@@ -216,18 +197,10 @@ class _Problems:
             self._say(f"  hint: {hint}")
 
 
-def _not_jsonl(start: bytes) -> str | None:
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "UTF-16, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8 FILE | trace …"
-    if start.startswith(tuple(streams.MAGIC)):  # only where the file is followed: else it was unpacked
-        return "compressed, and cannot be followed"
-    if b"\0" in start and not start.lstrip().startswith(b"{"):
-        return "a binary file, not JSONL"
-    return None
-
-
 def talk(text: str) -> None:
     """A line to stderr, which may be closed. It may name what a trace names: shown, never interpreted."""
+    from trace_cli.text import visible
+
     if sys.stderr is not None:
         shown = "\n".join(map(visible, text.split("\n")))
         with suppress(OSError):  # written at once: what stays behind in a buffer becomes an exit status of its own

@@ -1,26 +1,27 @@
 """Which events are wanted: the selection options that every command shares."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from trace_cli.event import Event
-from trace_cli.retries import Error
-from trace_cli.verdicts import with_errors
+from trace_cli.reading import Reading
+
+if TYPE_CHECKING:
+    from trace_cli.retries import Error
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A bound in time: seconds since 1970, or since the start of the event's run."""
 
     seconds: float
     of_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """An event is wanted when all that is given holds; of several types or tools one is enough.
 
     `where` are conditions on the parsed line. `invert` turns the whole round, but for `run`, `since`, `until`.
@@ -37,6 +38,11 @@ class Selection:
     invert: bool = False
     max: int | None = None
 
+    def needs(self, name: str) -> bool:
+        """Whether events of this type have to be looked at to tell which events are wanted."""
+        all_of_them = self.error or self.invert or any(each and each.of_run for each in (self.since, self.until))
+        return all_of_them or not self.types or _matches(name, (*self.types, "run.started"))
+
 
 class Matcher:
     """Tells which events a selection wants. `watch` must see every event: a run's time counts from its first."""
@@ -47,6 +53,7 @@ class Matcher:
         self._starts: dict[object, float] = {}
         moments = (selection.since, selection.until)
         self._timed = any(moments)
+        self._bounded = self._timed or selection.run is not None
         self._relative = any(moment and moment.of_run for moment in moments)
         self._named: set[str | None] = set()  # runs whose name is the wanted one
         self._conditions: list[Callable[[Event], bool]] = []
@@ -58,12 +65,13 @@ class Matcher:
             self._conditions.append(lambda event: _matches(event.tool_name, selection.tools))
         self._conditions += selection.where
 
-    def watch(self, events: Iterable[Event]) -> Iterator[Event]:
+    def watch(self, events: Iterable[Event]) -> Iterable[Event]:
         """Passes the events on, noting when each run began and how it is called."""
+        noted = self._relative or self._selection.run is not None
+        return self._noting(events) if noted else events
+
+    def _noting(self, events: Iterable[Event]) -> Iterator[Event]:
         run = self._selection.run
-        if not self._relative and run is None:
-            yield from events
-            return
         for event in events:
             if self._relative and event.time is not None:
                 self._starts.setdefault(event.run, event.time)
@@ -77,15 +85,13 @@ class Matcher:
     def wants(self, event: Event, is_error: bool = True) -> bool:
         """Whether the event is wanted; `is_error` only counts where the selection asks for errors."""
         chosen = self._selection
-        if (
-            chosen.run is not None
-            and event.run_id not in self._named
-            and not _matches(event.run_id, (chosen.run,))
-        ):
+        if self._bounded and not self._in_bounds(event):
             return False
-        if self._timed and not self._in_time(event):
-            return False
-        found = (is_error or not chosen.error) and all(holds(event) for holds in self._conditions)
+        found = is_error or not chosen.error
+        for holds in self._conditions:
+            if not found:
+                break
+            found = holds(event)
         return found != chosen.invert
 
     def _has_type(self, event: Event) -> bool:
@@ -94,7 +100,12 @@ class Matcher:
             known = self._types[event.type] = _matches(event.type, self._selection.types)
         return known
 
-    def _in_time(self, event: Event) -> bool:
+    def _in_bounds(self, event: Event) -> bool:
+        run = self._selection.run
+        if run is not None and event.run_id not in self._named and not _matches(event.run_id, (run,)):
+            return False
+        if not self._timed:
+            return True
         if event.time is None:
             return False
         start = self._starts.get(event.run, 0.0)
@@ -108,17 +119,34 @@ def _matches(name: object, globs: tuple[str, ...]) -> bool:
     return isinstance(name, str) and any(fnmatchcase(name, glob) for glob in globs)
 
 
+def count_types(trace: Reading, selection: Selection) -> dict[str, int]:
+    """How many events are wanted of each type, by first appearance. Memory: one entry a type."""
+    if selection._replace(types=(), invert=False) == Selection():  # nothing counts but the type
+        trace.only = lambda name: False
+        for event in trace:
+            trace.left_out[event.type] += 1
+        types, wanted = selection.types or ("*",), not selection.invert
+        return {name: n for name, n in trace.left_out.items() if _matches(name, types) == wanted}
+    trace.only = selection.needs
+    return Counter(event.type for event in select(trace, selection))
+
+
 def select(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
     """The wanted events, in their order, at most `selection.max`; reading stops there."""
     return (event for event, _ in select_errors(events, selection))
 
 
-def select_errors(events: Iterable[Event], selection: Selection) -> Iterator[tuple[Event, Error | None]]:
+def select_errors(events: Iterable[Event], selection: Selection) -> Iterator["tuple[Event, Error | None]"]:
     """The wanted events, each with the error that it is: looked for only where the selection asks for errors."""
     matcher = Matcher(selection)
     watched = matcher.watch(events)
-    judged: Iterable[tuple[Event, Error | None]] = ((event, None) for event in watched)
+    wants = matcher.wants
+    wanted: Iterator[tuple[Event, Error | None]]
     if selection.error:
+        from trace_cli.verdicts import with_errors
+
         judged = with_errors(watched, others=selection.invert)
-    wanted = (pair for pair in judged if matcher.wants(pair[0], pair[1] is not None))
+        wanted = (pair for pair in judged if wants(pair[0], pair[1] is not None))
+    else:
+        wanted = ((event, None) for event in watched if wants(event))
     return islice(wanted, selection.max)

@@ -13,7 +13,8 @@ from typing import BinaryIO, Protocol, cast
 from trace_cli.errors import ClosedPipe, TraceError
 
 STDIN = "-"
-BLOCK = 1 << 20
+BLOCK = 3 << 19
+AHEAD = 2 * BLOCK  # the size of a file from which a thread reads ahead
 POLL_S = 0.1  # how often a followed file is looked at
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -157,7 +158,16 @@ def blocks(file: BinaryIO, pause: Callable[[], None] = nothing) -> Iterator[byte
     gzip, bz2, xz and zstd are known by their first bytes. `pause` is called whenever the input keeps us waiting.
     Raises OSError, and EOFError when compressed data is cut off.
     """
-    plain = _Plain(file, pause)
+    found = _blocks(_Plain(file, pause))
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_size < AHEAD:
+        return found
+    from trace_cli.ahead import read_ahead
+
+    return read_ahead(found)
+
+
+def _blocks(plain: "_Plain") -> Iterator[bytes]:
     start = plain.read(BLOCK)
     while start and len(start) < 6 and any(magic.startswith(start[: len(magic)]) for magic in MAGIC):
         more = plain.read(BLOCK)

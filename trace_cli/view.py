@@ -1,10 +1,9 @@
 """How results are to be shown."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """`pretty` for eyes, else JSONL; in `color` or not; through a `pager` where the input has an end.
 
     `screen_color` is for what is drawn on the terminal itself, wherever the output goes.

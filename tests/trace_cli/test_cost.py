@@ -73,10 +73,29 @@ def imported(*arguments: str) -> set[str]:
     return set(done.stderr.decode().split())
 
 
+def test_a_short_command_imports_this_and_nothing_else() -> None:
+    sample = str(SAMPLES / "failed.jsonl")
+    started = {"trace_cli", "__main__", "cli", "errors", "reading", "streams", "event", "head", "lines", "search"}
+    counting = started | {"commands", "commands.count", "params", "render", "selection", "view"}
+    filtering = counting - {"commands.count"} | {"commands.filter"}
+    code = "import click, locale, sys; print(*sys.modules)"  # click asks for the locale when it needs a text
+    clicks = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for arguments, expected, libraries in (
+        (["count", sample], counting, {"atexit", "gc", "fnmatch", "select"}),
+        (["filter", "--type", "tool.*", sample], filtering, {"atexit", "gc", "fnmatch", "select"}),
+        (["--help"], started, None),  # and what click needs to fill lines
+        (["--version"], started, {"atexit", "gc", "select"}),
+    ):
+        modules = imported(*arguments) - set(clicks.split())
+        ours = {name for name in modules if name.startswith("trace_cli")}
+        assert {name.removeprefix("trace_cli.") for name in ours} == expected, arguments
+        assert libraries is None or modules - ours <= libraries, arguments
+
+
 def test_a_command_imports_what_it_uses() -> None:
     for arguments in (["count"], ["types"], ["filter", "--error"], ["first-error"], ["before"]):
         modules = imported(*arguments, str(SAMPLES / "failed.jsonl"))
-        assert "trace_cli.line" in modules
+        assert "trace_cli.reading" in modules
         assert not modules & {"rich", "jmespath", "anthropic", "openai", "httpx", "agenttap", "asyncio"}, arguments
     assert "jmespath" in imported("count", "--by", "type", str(SAMPLES / "failed.jsonl"))
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from inside import run
 from jsontext import KEYS, VALUES, objects
 
-from trace_cli import line
+from trace_cli import line, lines
+from trace_cli.event import Event
 
 OWN = '{"v":1,"type":"'
 TYPES = st.sampled_from(["tool.called", "tool.result", "model.error", "note", "run.ended"])
@@ -106,7 +107,7 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both_ways(trace: Path, *arguments: str) -> tuple[Any, Any]:
     fast = run(*arguments, str(trace))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(line, "head", lambda raw: None)
+        patch.setattr(lines, "match", lambda block, start: None)
         slow = run(*arguments, str(trace))
     return fast, slow
 
@@ -133,23 +134,21 @@ def test_no_command_can_tell(lines: list[bytes], end: bytes, trace: Path) -> Non
 @given(text=own())
 def test_a_head_says_what_parsing_says(text: str) -> None:
     raw = text.encode()
-    found = line.head(raw)
-    if found:
-        fields = line.parse(raw)
-        head = line.head_fields(found)
-        for name in ("v", "type", "timestamp", "run_id", "seq", "call_id", "step_id"):
-            assert head[name] == fields.get(name), name
+    if type := lines.type_of(raw):
+        event, fields = Event(raw, type), line.parse(raw)
+        for name in ("type", "timestamp", "run_id", "seq", "call_id", "step_id"):
+            assert getattr(event, name) == fields.get(name), name
 
 
 def test_the_fast_path_is_taken() -> None:
     samples = Path(__file__).parents[1] / "samples"
     raws = (samples / "failed.jsonl").read_bytes().splitlines()
-    assert all(line.head(raw) for raw in raws)
-    assert all(line.head(raw + b"\r") for raw in raws)
+    assert all(lines.type_of(raw) for raw in raws)
+    assert all(lines.type_of(raw + b"\r") for raw in raws)
 
 
 def test_a_number_that_json_has_not_is_no_seq() -> None:
     start, end = b'{"v":1,"type":"x","timestamp":"t","run_id":"r","seq":', b',"payload":{}}'
-    assert line.head(start + b"7" + end)
-    assert not line.head(start + b"07" + end)
-    assert not line.head(start + b"7" * 5000 + end)
+    assert lines.type_of(start + b"7" + end)
+    assert not lines.type_of(start + b"07" + end)
+    assert not lines.type_of(start + b"7" * 5000 + end)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from trace_cli import line
+from trace_cli import line, lines
 from trace_cli.event import Event
 
 Told = dict[str, Any]  # an event without its number and time
@@ -68,8 +68,8 @@ def _event(number: int, told: Told) -> Event:
     head = {"v": 1, "type": told["type"], "timestamp": f"2026-05-24T03:{number // 60:02}:{number % 60:02}.000000Z"}
     fields = {**head, "run_id": "r", "seq": number, **told}
     raw = json.dumps(fields, separators=(",", ":")).encode()
-    found = line.head(raw)
-    return Event(raw, found, None if found else line.parse(raw), "t.jsonl", number + 1, 0, number)
+    type = lines.type_of(raw)
+    return Event(raw, type, None if type else line.parse(raw), "t.jsonl", number + 1, 0, number)
 
 
 class Walk:

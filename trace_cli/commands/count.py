@@ -16,9 +16,9 @@ from typing import Any
 
 import click
 
-from trace_cli import line, params, render
+from trace_cli import params, render
 from trace_cli.event import Event
-from trace_cli.selection import Selection, select
+from trace_cli.selection import Selection, count_types, select
 from trace_cli.view import View
 
 
@@ -27,11 +27,13 @@ def count_by(events: Iterable[Event], field: Callable[[Event], Any]) -> Iterator
 
     Memory: one entry for each value.
     """
+    from trace_cli.line import dump
+
     counts: Counter[bytes] = Counter()
     values: dict[bytes, Any] = {}
     for event in events:
         value = field(event)
-        key = line.dump(value)
+        key = dump(value)
         values.setdefault(key, value)
         counts[key] += 1
     for key, count in counts.most_common():
@@ -50,13 +52,12 @@ def command(
     view: View,
     strict: bool,
 ) -> int:
-    trace = params.reading(files, strict=strict)
-    chosen = select(trace, selection)
-    rows = list(count_by(chosen, by)) if by else []
-    total = len(rows) if by else sum(1 for _ in chosen)
+    trace = params.reading(files, strict=strict, only=selection.needs)
+    rows = list(count_by(select(trace, selection), by)) if by else []
+    total = len(rows) if by else sum(count_types(trace, selection).values())
     with render.results(view, files) as results:
         if by:
             results.rows(rows)
         elif total or not trace.trouble:  # of what could not be read, 0 would be a lie
-            results.value(total)
+            results.text(str(total))
     return trace.status(total)
