@@ -56,9 +56,7 @@ class Around:
 
     def events(self, side: Side, size: window.Size, selection: Selection) -> Iterator[Event]:
         """The selected events on that side of the anchors, at most `selection.max`."""
-        trace = self._read()
-        trace.only = selection.needs
-        chosen = select(trace, selection._replace(max=None))
+        chosen = select(self._read(), selection._replace(max=None))
         return islice(side(chosen, self.anchors, size), selection.max)
 
     @property

@@ -19,7 +19,7 @@ HEAD_KEYS = {"v", *TYPE_KEYS, *TIME_KEYS, "run_id", "seq", "call_id", "step_id",
 class Event:
     """One line of a trace. Its bytes are `raw` (no newline); they are parsed only when something asks.
 
-    `type` is given where the head of the line is proven (`lines.typed`): what a head says is read from it alone.
+    `type` is given where the head of the line is proven (`lines.heads`): what a head says is read from it alone.
     `file`, `line` (from 1) and `offset` (decompressed bytes) say where it stands; `index` counts from 0 over
     all that was read. Attributes that a line lacks are None, an absent type is "".
     """
@@ -47,7 +47,8 @@ class Event:
         self.type = _first_text(self.fields, TYPE_KEYS) if type is None else type
 
     @cached_property
-    def _head(self) -> re.Match[bytes] | None:
+    def head(self) -> re.Match[bytes] | None:
+        """The head of a canonical line, else None."""
         return match(self.raw) if self._canonical else None
 
     @cached_property
@@ -58,15 +59,15 @@ class Event:
         try:
             return line.parse(self.raw)
         except BadLine as bad:
-            if self._head is None:
+            if self.head is None:
                 raise
             if self._damaged:
                 self._damaged(self, bad)
-            return head_fields(self._head)
+            return head_fields(self.head)
 
     def _scalar(self, group: int, name: str) -> Any:
-        if self._head:
-            found = self._head[group]
+        if self.head:
+            found = self.head[group]
             return None if found is None else found.decode()
         return self.fields.get(name)
 
@@ -83,8 +84,8 @@ class Event:
     @property
     def timestamp(self) -> str | None:
         """The time as it was written; RFC 3339 in our own format."""
-        if self._head:
-            return self._head[TIMESTAMP].decode()
+        if self.head:
+            return self.head[TIMESTAMP].decode()
         found = next((self.fields[key] for key in TIME_KEYS if self.fields.get(key) is not None), None)
         return None if found is None else str(found)
 
@@ -108,8 +109,8 @@ class Event:
     @property
     def seq(self) -> int | None:
         """The number of the event in its run, from 0."""
-        if self._head:
-            return int(self._head[SEQ])
+        if self.head:
+            return int(self.head[SEQ])
         found = self.fields.get("seq")
         return found if isinstance(found, int) else None
 

@@ -1,22 +1,56 @@
 """JMESPath over the lines of a trace, with help where JMESPath fails or matches nothing without a word."""
 
 import re
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from trace_cli.event import Event
 
-Field = Callable[[Event], Any]
+
+class Field:
+    """A parsed expression over an event's line. `by_head`: the head of a line may be enough to tell its value."""
+
+    def __init__(self, parsed: dict[str, Any]) -> None:
+        from jmespath.exceptions import JMESPathError
+        from jmespath.visitor import TreeInterpreter
+
+        from trace_cli import on_head
+
+        self._parsed = parsed
+        self._visit = TreeInterpreter().visit  # a new one for each event would take as long as what it does
+        self._failures = (JMESPathError, TypeError, ValueError, ArithmeticError)  # functions that got null or NaN
+        self._answer = on_head.answer(parsed)
+        self._is_true = on_head.is_true
+        self.by_head = self._answer is not None
+
+    def __call__(self, event: Event) -> Any:
+        """The value; None where it cannot be evaluated."""
+        try:
+            if self._answer and event.head:
+                with suppress(LookupError):
+                    return self._answer(event.head)
+            return self._visit(self._parsed, event.fields)
+        except self._failures:
+            return None
+
+    def holds(self, event: Event) -> bool:
+        """Whether the value counts as true."""
+        return self._is_true(self(event))
+
+    def may_hold(self, head: re.Match[bytes]) -> bool:
+        """False where the head of a line tells that it does not hold."""
+        try:
+            return self._answer is None or self._is_true(self._answer(head))
+        except LookupError:
+            return True
+        except self._failures:
+            return False
 
 
 def compile(text: str) -> Field:
-    """The value of an expression in an event's line; None where it cannot be evaluated.
-
-    Raises ValueError with what to write instead.
-    """
+    """An expression ready for use. Raises ValueError with what to write instead."""
     import jmespath
     from jmespath.exceptions import JMESPathError
-    from jmespath.visitor import TreeInterpreter
 
     if trap := _trap(text):
         raise ValueError(f"{text!r}: {trap}")
@@ -27,15 +61,7 @@ def compile(text: str) -> Field:
         reason = str(error).partition("\n")[0].rstrip(":")
         raise ValueError(f"{text!r} is no JMESPath: {reason}{_guess(text)}") from None
 
-    visit, parsed = TreeInterpreter().visit, path.parsed  # path.search() makes one, and a cycle, for each event
-
-    def value(event: Event) -> Any:
-        try:
-            return visit(parsed, event.fields)
-        except (JMESPathError, TypeError, ValueError, ArithmeticError):  # functions that got null or NaN
-            return None
-
-    return value
+    return Field(path.parsed)
 
 
 def _check_functions(node: dict[str, Any]) -> None:
@@ -55,16 +81,6 @@ def _check_functions(node: dict[str, Any]) -> None:
     for child in node.get("children", ()):
         if isinstance(child, dict):
             _check_functions(child)
-
-
-def holds(field: Field) -> Callable[[Event], bool]:
-    """As JMESPath counts truth: null, false and what is empty are not, 0 is."""
-
-    def condition(event: Event) -> bool:
-        value = field(event)
-        return bool(value) or (value == 0 and value is not False)
-
-    return condition
 
 
 _COMPARED_NUMBER = re.compile(

@@ -1,5 +1,6 @@
-"""The lines of a stream of blocks, and of each the type that its head proves: without a copy, without parsing."""
+"""The lines of a stream of blocks, and of each the head that it proves: without a copy, without parsing."""
 
+import re
 from collections.abc import Iterator
 
 from trace_cli import streams
@@ -69,10 +70,10 @@ def _not_jsonl(start: bytes) -> str | None:
     return None
 
 
-def typed(block: bytes, start: int = 0) -> Iterator[tuple[int, int, bytes | None]]:
-    """Of each line in a block, from `start` up to the last newline: where it starts and ends, and its type.
+def heads(block: bytes, start: int = 0) -> Iterator[tuple[int, int, re.Match[bytes] | None]]:
+    """Of each line in a block, from `start` up to the last newline: where it starts and ends, and its head.
 
-    The type of a canonical line (trace-events(5)); None of any other: that must be parsed. Checked are the head,
+    The head of a canonical line (trace-events(5)); None of any other: that must be parsed. Checked are the head,
     the end (so that a cut-off line is none) and that no second object is glued on, be it to a line that was cut
     off. The middle is not: damage there passes, and so does another object behind white space; of a key that is
     there twice the first counts.
@@ -90,11 +91,11 @@ def typed(block: bytes, start: int = 0) -> Iterator[tuple[int, int, bytes | None
                 seam = size
             if own < end or seam < end or not (starts(b"}}", end - 2) or starts(b"}}\r", end - 3)):
                 head = None
-        yield start, end, head[TYPE] if head else None
+        yield start, end, head
         start = end + 1
 
 
 def type_of(raw: bytes) -> str | None:
-    """The type of one line, given without its newline; None: parse it. See `typed`."""
-    found = next(typed(raw + b"\n"))[2]
-    return None if found is None else found.decode()
+    """The type of one line, given without its newline; None: parse it. See `heads`."""
+    found = next(heads(raw + b"\n"))[2]
+    return found[TYPE].decode() if found else None

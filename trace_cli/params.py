@@ -222,10 +222,6 @@ def selecting(shell: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(shell)
     def gathered(**options: Any) -> Any:
         given = {name: options.pop(name) for name in Selection._fields if name in options}
-        if given["where"]:
-            from trace_cli.expression import holds
-
-            given["where"] = tuple(map(holds, given["where"]))
         return shell(selection=Selection(**given), **options)
 
     return _add(_SELECTION, gathered)
@@ -262,14 +258,14 @@ def typed_selection(text: str) -> Selection:
     """
     if text in ("error", "errors"):
         return Selection(error=True)
-    from trace_cli.expression import compile, holds
+    from trace_cli.expression import compile
 
     try:
         if text.startswith("-"):
             return _options(text)
         if re.fullmatch(r"[\w.*?\[\]-]+", text) and not _FIELD.match(text):
             return Selection(types=(text,) if re.search(r"[.*?\[]", text) else (text, f"{text}.*"))
-        return Selection(where=(holds(compile(text)),))
+        return Selection(where=(compile(text),))
     except click.ClickException as error:
         raise ValueError(error.format_message()) from None
 

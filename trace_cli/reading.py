@@ -1,6 +1,7 @@
 """From bytes to events: what is read of a trace, and what is said of lines that are none."""
 
 import os
+import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +10,8 @@ from contextlib import suppress
 from trace_cli import streams
 from trace_cli.errors import BadLine
 from trace_cli.event import Event
-from trace_cli.lines import WholeLines, typed
+from trace_cli.head import TYPE
+from trace_cli.lines import WholeLines, heads
 
 SHOWN = 5  # bad lines of a file that are reported one by one
 
@@ -17,8 +19,8 @@ SHOWN = 5  # bad lines of a file that are reported one by one
 class Reading:
     """The events of some traces, in their order. `bad` counts the lines that were none, `trouble` unread files.
 
-    `only` says of which types events are wanted: others are left out where a line's head tells its type, and
-    counted in `left_out`. `count` counts all.
+    `only` says by the head of a line whether its event is wanted. Others are left out, and counted in `left_out`,
+    by type; but for lines whose head proves nothing. `count` counts all.
     `files` are names, `-` is stdin. `say` gets each line of talk. `strict` parses every line whole.
     `pause` is called whenever the input keeps us waiting. `copies` names the files to read in place of others.
     `end` is where reading ended in the last file, in bytes and lines: a file that is followed can be taken up
@@ -35,11 +37,11 @@ class Reading:
         follow: bool = False,
         copies: Mapping[str, str] | None = None,
         behind: tuple[int, int] = (0, 0),
-        only: Callable[[str], bool] = lambda type: True,
+        only: Callable[[re.Match[bytes]], bool] = lambda head: True,
     ) -> None:
         self.files = list(files)
         self.only = only
-        self.left_out: Counter[str] = Counter()
+        self.left_out: Counter[bytes] = Counter()
         self.count = 0
         self.bad = 0
         self.trouble = 0
@@ -88,7 +90,7 @@ class Reading:
         first = self.count
         position, number = self.end
         lines = WholeLines(blocks, at_start=not position)
-        strict, left_out, types = self._strict, self.left_out, _Types(self.only)
+        strict, left_out, only = self._strict, self.left_out, self.only
 
         def damaged(event: Event, bad: BadLine) -> None:
             self.bad += 1
@@ -96,16 +98,16 @@ class Reading:
 
         for block, start in lines:
             base = position - start  # where the block begins in the file
-            for begin, end, raw_type in typed(block, start):
+            for begin, end, head in heads(block, start):
                 number += 1
-                if raw_type is None or strict:
+                if head is None or strict:
                     yield from self._parsed(block[begin:end], name, number, base + begin, problems)
                     continue
-                type, wanted = types[raw_type]
-                if wanted:
+                if only(head):
+                    type = head[TYPE].decode()
                     yield Event(block[begin:end], type, None, name, number, base + begin, self.count, damaged)
                 else:
-                    left_out[type] += 1
+                    left_out[head[TYPE]] += 1
                 self.count += 1
             position = base + end + 1
         self.end = (position, number)
@@ -148,18 +150,6 @@ class Reading:
             else:
                 self.bad += 1
                 problems.note(number, found)
-
-
-class _Types(dict[bytes, tuple[str, bool]]):
-    """Types by the bytes that stand in a line, and whether their events are wanted."""
-
-    def __init__(self, only: Callable[[str], bool]) -> None:
-        self._only = only
-
-    def __missing__(self, raw: bytes) -> tuple[str, bool]:
-        type = raw.decode()
-        self[raw] = found = (type, self._only(type))
-        return found
 
 
 class _Problems:

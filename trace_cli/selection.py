@@ -7,10 +7,14 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from trace_cli.event import Event
+from trace_cli.event import Event, seconds
+from trace_cli.head import RUN_ID, TIMESTAMP, TYPE
 from trace_cli.reading import Reading
 
+OfHead = Callable[[re.Match[bytes]], bool]
+
 if TYPE_CHECKING:
+    from trace_cli.expression import Field
     from trace_cli.retries import Error
 
 
@@ -24,7 +28,7 @@ class Moment(NamedTuple):
 class Selection(NamedTuple):
     """An event is wanted when all that is given holds; of several types or tools one is enough.
 
-    `where` are conditions on the parsed line. `invert` turns the whole round, but for `run`, `since`, `until`.
+    `where` are expressions that must hold. `invert` turns the whole round, but for `run`, `since`, `until`.
     """
 
     types: tuple[str, ...] = ()
@@ -32,16 +36,11 @@ class Selection(NamedTuple):
     error: bool = False
     run: str | None = None
     grep: re.Pattern[bytes] | None = None
-    where: tuple[Callable[[Event], bool], ...] = ()
+    where: tuple["Field", ...] = ()
     since: Moment | None = None
     until: Moment | None = None
     invert: bool = False
     max: int | None = None
-
-    def needs(self, name: str) -> bool:
-        """Whether events of this type have to be looked at to tell which events are wanted."""
-        all_of_them = self.error or self.invert or any(each and each.of_run for each in (self.since, self.until))
-        return all_of_them or not self.types or _matches(name, (*self.types, "run.started"))
 
 
 class Matcher:
@@ -49,7 +48,7 @@ class Matcher:
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
-        self._types: dict[str, bool] = {}
+        self._types = _Types(selection.types)
         self._starts: dict[object, float] = {}
         moments = (selection.since, selection.until)
         self._timed = any(moments)
@@ -58,12 +57,31 @@ class Matcher:
         self._named: set[str | None] = set()  # runs whose name is the wanted one
         self._conditions: list[Callable[[Event], bool]] = []
         if selection.types:
-            self._conditions.append(self._has_type)
+            self._conditions.append(lambda event: self._types[event.type])
         if (grep := selection.grep) is not None:
             self._conditions.append(lambda event: grep.search(event.raw) is not None)
         if selection.tools:
             self._conditions.append(lambda event: _matches(event.tool_name, selection.tools))
-        self._conditions += selection.where
+        self._conditions += (field.holds for field in selection.where)
+
+    def by_head(self) -> OfHead:
+        """False where the head of a line tells that its event is not wanted, nor has to say anything of others."""
+        chosen = self._selection
+        if chosen.error or chosen.invert or self._relative:
+            return lambda head: True
+        conditions: list[OfHead] = []
+        if chosen.types:
+            types = self._types
+            conditions.append(lambda head: types[head[TYPE]])
+        if chosen.run is not None:
+            conditions.append(lambda head: self._of_run(head[RUN_ID].decode()))
+        if self._timed:
+            conditions.append(lambda head: self._in_time(seconds(head[TIMESTAMP].decode()), 0))
+        conditions += (field.may_hold for field in chosen.where if field.by_head)
+        if chosen.run is None and len(conditions) == 1:
+            return conditions[0]
+        names = b"run.started" if chosen.run is not None else None  # the event that knows the name of its run
+        return lambda head: head[TYPE] == names or all(may_hold(head) for may_hold in conditions)
 
     def watch(self, events: Iterable[Event]) -> Iterable[Event]:
         """Passes the events on, noting when each run began and how it is called."""
@@ -85,7 +103,10 @@ class Matcher:
     def wants(self, event: Event, is_error: bool = True) -> bool:
         """Whether the event is wanted; `is_error` only counts where the selection asks for errors."""
         chosen = self._selection
-        if self._bounded and not self._in_bounds(event):
+        if self._bounded and not (
+            self._of_run(event.run_id)
+            and (not self._timed or self._in_time(event.time, self._starts.get(event.run, 0)))
+        ):
             return False
         found = is_error or not chosen.error
         for holds in self._conditions:
@@ -94,25 +115,27 @@ class Matcher:
             found = holds(event)
         return found != chosen.invert
 
-    def _has_type(self, event: Event) -> bool:
-        known = self._types.get(event.type)
-        if known is None:
-            known = self._types[event.type] = _matches(event.type, self._selection.types)
-        return known
-
-    def _in_bounds(self, event: Event) -> bool:
+    def _of_run(self, run_id: str | None) -> bool:
         run = self._selection.run
-        if run is not None and event.run_id not in self._named and not _matches(event.run_id, (run,)):
-            return False
-        if not self._timed:
-            return True
-        if event.time is None:
-            return False
-        start = self._starts.get(event.run, 0.0)
+        return run is None or run_id in self._named or _matches(run_id, (run,))
+
+    def _in_time(self, time: float | None, start: float) -> bool:
         since, until = self._selection.since, self._selection.until
-        if since and event.time < since.seconds + (start if since.of_run else 0):
+        if time is None or (since and time < since.seconds + (start if since.of_run else 0)):
             return False
-        return not (until and event.time > until.seconds + (start if until.of_run else 0))
+        return not (until and time > until.seconds + (start if until.of_run else 0))
+
+
+class _Types(dict[str | bytes, bool]):
+    """Whether types match, by their names, which may be bytes."""
+
+    def __init__(self, globs: tuple[str, ...]) -> None:
+        self._globs = globs
+
+    def __missing__(self, name: str | bytes) -> bool:
+        text = name.decode() if isinstance(name, bytes) else name
+        self[name] = found = _matches(text, self._globs)
+        return found
 
 
 def _matches(name: object, globs: tuple[str, ...]) -> bool:
@@ -122,12 +145,12 @@ def _matches(name: object, globs: tuple[str, ...]) -> bool:
 def count_types(trace: Reading, selection: Selection) -> dict[str, int]:
     """How many events are wanted of each type, by first appearance. Memory: one entry a type."""
     if selection._replace(types=(), invert=False) == Selection():  # nothing counts but the type
-        trace.only = lambda name: False
+        trace.only = lambda head: False
         for event in trace:
-            trace.left_out[event.type] += 1
+            trace.left_out[event.type.encode("utf-8", "surrogatepass")] += 1
         types, wanted = selection.types or ("*",), not selection.invert
-        return {name: n for name, n in trace.left_out.items() if _matches(name, types) == wanted}
-    trace.only = selection.needs
+        counts = {name.decode("utf-8", "surrogatepass"): n for name, n in trace.left_out.items()}
+        return {name: n for name, n in counts.items() if _matches(name, types) == wanted}
     return Counter(event.type for event in select(trace, selection))
 
 
@@ -139,6 +162,8 @@ def select(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
 def select_errors(events: Iterable[Event], selection: Selection) -> Iterator["tuple[Event, Error | None]"]:
     """The wanted events, each with the error that it is: looked for only where the selection asks for errors."""
     matcher = Matcher(selection)
+    if isinstance(events, Reading):
+        events.only = matcher.by_head()
     watched = matcher.watch(events)
     wants = matcher.wants
     wanted: Iterator[tuple[Event, Error | None]]

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, cast
 from trace_cli.errors import ClosedPipe, TraceError
 
 STDIN = "-"
-BLOCK = 3 << 19
+BLOCK = 1 << 21
 AHEAD = 2 * BLOCK  # the size of a file from which a thread reads ahead
 POLL_S = 0.1  # how often a followed file is looked at
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -168,23 +168,21 @@ def blocks(file: BinaryIO, pause: Callable[[], None] = nothing) -> Iterator[byte
 
 
 def _blocks(plain: "_Plain") -> Iterator[bytes]:
-    start = plain.read(BLOCK)
-    while start and len(start) < 6 and any(magic.startswith(start[: len(magic)]) for magic in MAGIC):
+    block = plain.read(BLOCK)
+    while block and len(block) < 6 and any(magic.startswith(block[: len(magic)]) for magic in MAGIC):
         more = plain.read(BLOCK)
         if not more:
             break
-        start += more
-    kind = next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
-    if kind is None:
-        block = start
-        while block:
-            yield block
-            block = plain.read(BLOCK)
-        return
-    unpacked = _decompress(kind, _Rejoined(start, plain))
-    read = getattr(unpacked, "read1", unpacked.read)
-    while block := read(BLOCK):
+        block += more
+    kind = next((kind for magic, kind in MAGIC.items() if block.startswith(magic)), None)
+    read: Callable[[int], bytes] = plain.read
+    if kind is not None:
+        unpacked = _decompress(kind, _Rejoined(block, plain))
+        read = getattr(unpacked, "read1", None) or unpacked.read
+        block = read(BLOCK)
+    while block:
         yield block
+        block = read(BLOCK)
 
 
 class _Plain:
@@ -300,14 +298,15 @@ class Output:
 
     def write(self, line: bytes) -> None:
         """One line, without its newline."""
-        self._gathered += (line, b"\n")
+        self._gathered.append(line)
         self._size += len(line) + 1
         if self._size >= 1 << 17:
             self.flush()
 
     def flush(self) -> None:
         """Writes all that was gathered."""
-        rest = memoryview(b"".join(self._gathered))
+        self._gathered.append(b"")
+        rest = memoryview(b"\n".join(self._gathered))
         self._gathered, self._size = [], 0
         while rest:
             try:

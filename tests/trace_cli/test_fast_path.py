@@ -13,8 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from inside import run
 from jsontext import KEYS, VALUES, objects
+from processes import SAMPLES
+from readers import COMPARING, INTERACTIVE, READERS
 
-from trace_cli import line, lines
+from trace_cli import line, lines, search, streams
 from trace_cli.event import Event
 
 OWN = '{"v":1,"type":"'
@@ -74,12 +76,13 @@ def written(draw: st.DrawFn) -> bytes:
     whole = first.encode()
     if cut.rstrip().endswith(b"}}"):  # ends as a whole line does: damage in the middle
         cut = whole
-    how = draw(st.sampled_from(["whole", "whole", "whole", "CRLF", "cut", "glued", "cut and glued"]))
+    how = draw(st.sampled_from(["whole", "whole", "whole", "CRLF", "cut", "glued", "cut and glued", "NUL"]))
     return {
         "whole": whole,
         "CRLF": whole + b"\r",
         "cut": cut,
         "glued": whole + second.encode(),
+        "NUL": b"\0" + whole,
         "cut and glued": cut + draw(own().filter(lambda text: text.startswith(OWN))).encode(),
     }[how]
 
@@ -90,13 +93,27 @@ COMMANDS: list[tuple[str, ...]] = [
     ("filter", "-t", "tool.*"),
     ("filter", "--src", "--tool", "s*"),
     ("filter", "--run", "r1", "--since", "2026-05-24T03:17:05Z"),
+    ("filter", "--run", "night*", "-t", "note"),
+    ("filter", "-w", "seq < `5`", "-w", "run_id != 'r2'"),
+    ("filter", "-w", "call_id == 'c1' || payload.error"),
+    ("filter", "-v", "-t", "tool.*", "-w", "type == 'note'"),
     ("filter", "--error", "--src"),
     ("first-error",),
     ("before", "--at", "last", "-n", "2"),
     ("after", "--at", "first-error", "-n", "2"),
     ("after", "--at", "call:c1", "-n", "1s"),
     ("filter", "-o", "pretty"),
+    ("show", "--at", "last"),
+    ("show", "--at", "unrecovered", "-o", "pretty"),
+    ("context", "--at", "last"),
+    ("context", "--at", "first-error", "--delta"),
+    ("diff", str(SAMPLES / "failed.jsonl")),
+    ("step", "--keys", "G e p c"),
 ]
+
+
+def test_all_commands_that_read_traces_are_among_them() -> None:
+    assert {command[0] for command in COMMANDS} == {*READERS, *COMPARING, *INTERACTIVE}
 
 
 @pytest.fixture(scope="module")
@@ -104,16 +121,24 @@ def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fast") / "trace.jsonl"
 
 
-def both_ways(trace: Path, *arguments: str) -> tuple[Any, Any]:
-    fast = run(*arguments, str(trace))
+def every_way(trace: Path, *arguments: str) -> list[Any]:
+    """What a command answers by the fast path; by that with what large traces are read with; without it."""
+    answers = [run(*arguments, str(trace))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "WORTH_IT", 0)
+        patch.setattr(streams, "AHEAD", 0)
+        patch.setattr(streams, "BLOCK", 500)
+        answers.append(run(*arguments, str(trace)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "match", lambda block, start: None)
-        slow = run(*arguments, str(trace))
-    return fast, slow
+        answers.append(run(*arguments, str(trace)))
+    return answers
 
 
 START = b'{"v":1,"type":"note","timestamp":"t","run_id":"r","seq":0,"payload":{"a":'
 WHOLE = START + b"{}}}"
+GLUED = WHOLE + b'{"event":"note","a":{"b":{}}}'
+NAMED = WHOLE.replace(b"note", b"run.started").replace(b'{"a":{}}', b'{"name":"nightly"}')
 
 
 @settings(max_examples=150, deadline=None)
@@ -121,13 +146,16 @@ WHOLE = START + b"{}}}"
 @example(lines=[START, WHOLE], end=b"\n")
 @example(lines=[START + b'"x' + WHOLE], end=b"\n")
 @example(lines=[START + b'"x' + WHOLE, START + b"{}}"], end=b"")
-@example(lines=[WHOLE + WHOLE, WHOLE + b'{"event":"note","a":{"b":{}}}'], end=b"\n")
+@example(lines=[WHOLE + WHOLE, GLUED], end=b"\n")
+@example(lines=[b"\0", GLUED], end=b"\n")
+@example(lines=[NAMED, WHOLE, WHOLE.replace(b'"r"', b'"s"')], end=b"\n")
 @example(lines=[START + b'1},"n":1}{"event":"note","a":{"b":{}}}'], end=b"\n")
 def test_no_command_can_tell(lines: list[bytes], end: bytes, trace: Path) -> None:
     trace.write_bytes(b"\n".join(lines) + end)
     for command in COMMANDS:
-        fast, slow = both_ways(trace, *command)
+        fast, large, slow = every_way(trace, *command)
         assert fast == slow, command
+        assert large == slow, command
 
 
 @settings(max_examples=200, deadline=None)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from trace_cli.event import Event
+from trace_cli.expression import compile
 from trace_cli.selection import Moment, Selection, select
 
 
@@ -34,7 +35,7 @@ def trace() -> list[Event]:
         ({"error": True}, [3]),
         ({"error": True, "tools": ("write",)}, []),
         ({"grep": re.compile(rb"wr.te")}, [4]),
-        ({"where": (lambda event: event.index > 1, lambda event: event.index < 4)}, [2, 3]),
+        ({"where": (compile("timestamp > `1000000012`"), compile("tool != 'write'"))}, [2, 3]),
         ({"since": Moment(1e9 + 15)}, [2, 3, 4]),
         ({"until": Moment(1e9 + 15)}, [0, 1, 2]),
         ({"since": Moment(10, of_run=True)}, [1, 3, 4]),

@@ -52,7 +52,7 @@ def command(
     view: View,
     strict: bool,
 ) -> int:
-    trace = params.reading(files, strict=strict, only=selection.needs)
+    trace = params.reading(files, strict=strict)
     rows = list(count_by(select(trace, selection), by)) if by else []
     total = len(rows) if by else sum(count_types(trace, selection).values())
     with render.results(view, files) as results:

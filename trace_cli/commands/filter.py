@@ -36,7 +36,7 @@ def command(
     if follow and (len(files) != 1 or streams.is_readable_once(files[0])):
         raise TraceError("--follow takes one FILE that grows", "trace filter --follow run.jsonl")
     with render.results(view, files, live=follow) as results:
-        trace = params.reading(files, strict=strict, follow=follow, pause=results.flush, only=selection.needs)
+        trace = params.reading(files, strict=strict, follow=follow, pause=results.flush)
         found = False
         for event, error in select_errors(trace, selection):
             results.event(event, src=src, error=error if src or view.pretty else None)
