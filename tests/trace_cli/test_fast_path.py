@@ -147,7 +147,7 @@ NAMED = WHOLE.replace(b"note", b"run.started").replace(b'{"a":{}}', b'{"name":"n
 @example(lines=[START + b'"x' + WHOLE], end=b"\n")
 @example(lines=[START + b'"x' + WHOLE, START + b"{}}"], end=b"")
 @example(lines=[WHOLE + WHOLE, GLUED], end=b"\n")
-@example(lines=[b"\0", GLUED], end=b"\n")
+@example(lines=[WHOLE, b"\0", GLUED], end=b"\n")
 @example(lines=[NAMED, WHOLE, WHOLE.replace(b'"r"', b'"s"')], end=b"\n")
 @example(lines=[START + b'1},"n":1}{"event":"note","a":{"b":{}}}'], end=b"\n")
 def test_no_command_can_tell(lines: list[bytes], end: bytes, trace: Path) -> None:
