@@ -4,7 +4,7 @@ import os
 import platform
 import re
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _LIBRARIES = ("agent-replay-trace", "orjson", "opentelemetry-sdk", "structlog", "anthropic")
@@ -17,8 +17,15 @@ def describe() -> dict[str, str]:
         "cpu": f"{_cpu()}, {os.cpu_count()} cores",
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "versions": ", ".join(f"{library} {version(library)}" for library in _LIBRARIES),
+        "versions": ", ".join(filter(None, map(_version, _LIBRARIES))),
     }
+
+
+def _version(library: str) -> str | None:
+    try:
+        return f"{library} {version(library)}"
+    except PackageNotFoundError:
+        return None
 
 
 def _cpu() -> str:

@@ -41,14 +41,12 @@ def write(path: Path, megabytes: float, shape: Shape = AGENT, seed: int = 1) -> 
     """Writes whole runs, one after the other, until the file is so large; in the very last one a tool fails."""
     random = Random(seed)
     with open(path, "wb") as file:
-        number = 0
-        while True:
+        number, last = 0, False
+        while not last:
             number += 1
-            last = file.tell() > megabytes * 1e6 - LARGEST * 10
+            last = file.tell() > megabytes * 1e6
             for line in run(random, f"run-{number:06}", START + timedelta(minutes=number), shape, last):
                 file.write(line)
-            if last:
-                return
 
 
 def write_files(folder: Path, count: int) -> list[Path]:

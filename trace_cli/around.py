@@ -6,6 +6,7 @@ from itertools import islice
 from trace_cli import params, render, streams, window
 from trace_cli.errors import TraceError
 from trace_cli.event import Event
+from trace_cli.head import RUN_ID
 from trace_cli.reading import Reading, talk
 from trace_cli.selection import Selection, select
 from trace_cli.view import View
@@ -38,6 +39,7 @@ class Around:
         self._once = once
         self._through = through
         self._strict = strict
+        self.anchors: list[window.Anchor] = []
         self._sources: list[Reading] = []
         self._lost = 0
         self._copies: dict[str, str] = {}
@@ -56,7 +58,10 @@ class Around:
 
     def events(self, side: Side, size: window.Size, selection: Selection) -> Iterator[Event]:
         """The selected events on that side of the anchors, at most `selection.max`."""
-        chosen = select(self._read(), selection._replace(max=None))
+        trace = self._read()
+        chosen = select(trace, selection._replace(max=None))
+        wanted, runs = trace.only, {each.run for each in self.anchors}
+        trace.only = lambda head: (head[RUN_ID].decode(), None) in runs and wanted(head)
         return islice(side(chosen, self.anchors, size), selection.max)
 
     @property
@@ -74,6 +79,7 @@ class Around:
             if name not in self._copies and streams.is_readable_once(name):
                 self._copies[name] = streams.spool(name)
         trace = Reading(self._files, strict=self._strict, say=say or (lambda text: None), copies=self._copies)
+        trace.judging = not self.anchors  # else they are known
         if say:
             self._sources.append(trace)
         return trace

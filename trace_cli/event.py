@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from trace_cli.errors import BadLine
-from trace_cli.head import CALL_ID, RUN_ID, SEQ, STEP_ID, TIMESTAMP, head_fields, match
+from trace_cli.head import CALL_ID, RUN_ID, SEQ, STEP_ID, TIMESTAMP, TYPE, head_fields
 
 TYPE_KEYS = ("type", "event_type", "kind", "event")
 TIME_KEYS = ("timestamp", "ts", "time", "@timestamp")
@@ -19,7 +19,8 @@ HEAD_KEYS = {"v", *TYPE_KEYS, *TIME_KEYS, "run_id", "seq", "call_id", "step_id",
 class Event:
     """One line of a trace. Its bytes are `raw` (no newline); they are parsed only when something asks.
 
-    `type` is given where the head of the line is proven (`lines.heads`): what a head says is read from it alone.
+    `head` is that of a canonical line (`lines.heads`): what a head says is read from it alone. `may_flag_error` is
+    False where the line is known to have no key that ends in `_error`: is_error, or the _error of a command.
     `file`, `line` (from 1) and `offset` (decompressed bytes) say where it stands; `index` counts from 0 over
     all that was read. Attributes that a line lacks are None, an absent type is "".
     """
@@ -27,7 +28,7 @@ class Event:
     def __init__(
         self,
         raw: bytes,
-        type: str | None = None,
+        head: re.Match[bytes] | None = None,
         fields: dict[str, Any] | None = None,
         file: str = "-",
         line: int = 1,
@@ -40,16 +41,12 @@ class Event:
         self.line = line
         self.offset = offset
         self.index = index
-        self._canonical = type is not None
+        self.head = head
+        self.may_flag_error = True
         self._damaged = damaged
         if fields is not None:
             self.fields = fields
-        self.type = _first_text(self.fields, TYPE_KEYS) if type is None else type
-
-    @cached_property
-    def head(self) -> re.Match[bytes] | None:
-        """The head of a canonical line, else None."""
-        return match(self.raw) if self._canonical else None
+        self.type = head[TYPE].decode() if head else _first_text(self.fields, TYPE_KEYS)
 
     @cached_property
     def fields(self) -> dict[str, Any]:
@@ -79,7 +76,9 @@ class Event:
     @property
     def own(self) -> bool:
         """Whether the line is in the format of trace-events(5)."""
-        return self._canonical or (self.fields.get("v") == 1 and isinstance(self.fields.get("payload"), dict))
+        if self.head:
+            return True
+        return self.fields.get("v") == 1 and isinstance(self.fields.get("payload"), dict)
 
     @property
     def timestamp(self) -> str | None:
@@ -134,10 +133,14 @@ class Event:
             return found
         return {key: value for key, value in self.fields.items() if key not in HEAD_KEYS}
 
+    def _ends_with(self, key: bytes) -> bool:
+        """Whether a key may be the last of the line, with a value of some size."""
+        return self.raw.find(key, -4096) >= 0
+
     @property
     def carried(self) -> dict[str, Any] | None:
         """The `_src` that an earlier command put into the line, or None."""
-        found = self.fields.get("_src") if b'"_src"' in self.raw[-4096:] else None
+        found = self.fields.get("_src") if self._ends_with(b'"_src"') else None
         if not isinstance(found, dict) or not isinstance(found.get("offset"), int):
             return None
         file = found.get("file")
@@ -146,7 +149,7 @@ class Event:
     @property
     def judged(self) -> dict[str, Any] | None:
         """The `_error` that an earlier command put into the line, or None."""
-        found = self.fields.get("_error") if b'"_error"' in self.raw[-4096:] else None
+        found = self.fields.get("_error") if self.may_flag_error and self._ends_with(b'"_error"') else None
         return found if isinstance(found, dict) else None
 
     @property

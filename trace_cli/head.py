@@ -4,9 +4,10 @@ import re
 from typing import Any
 
 OWN = b'{"v":1,"type":"'  # how such a line begins
+_NAME = rb'"([a-zA-Z0-9_.:-]+)"'  # \w would take a quarter longer
 match = re.compile(
-    rb'\{"v":1,"type":"([\w.:-]+)","timestamp":"([\w.:+-]+)","run_id":"([\w.:-]+)","seq":(0|[1-9]\d{0,17})'
-    rb'(?:,"call_id":(?:"([\w.:-]+)"|null))?(?:,"step_id":(?:"([\w.:-]+)"|null))?,"payload":\{'
+    rb'\{"v":1,"type":%(n)b,"timestamp":"([a-zA-Z0-9_.:+-]+)","run_id":%(n)b,"seq":(0|[1-9][0-9]{0,17})'
+    rb'(?:,"call_id":(?:%(n)b|null))?(?:,"step_id":(?:%(n)b|null))?,"payload":\{' % {b"n": _NAME}
 ).match
 TYPE, TIMESTAMP, RUN_ID, SEQ, CALL_ID, STEP_ID = range(1, 7)  # groups
 

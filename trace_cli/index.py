@@ -250,10 +250,10 @@ class Index:
             return self._kept[number]
         raw = self.raw(number)
         file, row = self.place(number)
-        type = lines.type_of(raw)
+        head = lines.head_of(raw)
         try:
-            fields = line.parse(raw) if type is None else None
-            found = Event(raw, type, fields, file, row, self._offset_of[number], number)
+            fields = None if head else line.parse(raw)
+            found = Event(raw, head, fields, file, row, self._offset_of[number], number)
         except BadLine:
             found = None
         if found is None or found.type != self.type(number):

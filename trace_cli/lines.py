@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from trace_cli import streams
-from trace_cli.head import OWN, TYPE, match
-from trace_cli.search import finder
+from trace_cli.head import OWN, match
+from trace_cli.search import Find, finder
 
 _SEAM = b'}{"'  # between two objects on one line; in a string the quote is escaped
 
@@ -70,15 +70,14 @@ def _not_jsonl(start: bytes) -> str | None:
     return None
 
 
-def heads(block: bytes, start: int = 0) -> Iterator[tuple[int, int, re.Match[bytes] | None]]:
+def heads(block: bytes, start: int, find: Find) -> Iterator[tuple[int, int, re.Match[bytes] | None]]:
     """Of each line in a block, from `start` up to the last newline: where it starts and ends, and its head.
 
     The head of a canonical line (trace-events(5)); None of any other: that must be parsed. Checked are the head,
     the end (so that a cut-off line is none) and that no second object is glued on, be it to a line that was cut
     off. The middle is not: damage there passes, and so does another object behind white space; of a key that is
-    there twice the first counts.
+    there twice the first counts. `find` is the block's (`search.finder`).
     """
-    find = finder(block)
     newline, starts = block.find, block.startswith
     size = len(block)
     own = seam = -1  # the first of each behind the start of the latest line that has a head
@@ -95,7 +94,7 @@ def heads(block: bytes, start: int = 0) -> Iterator[tuple[int, int, re.Match[byt
         start = end + 1
 
 
-def type_of(raw: bytes) -> str | None:
-    """The type of one line, given without its newline; None: parse it. See `heads`."""
-    found = next(heads(raw + b"\n"))[2]
-    return found[TYPE].decode() if found else None
+def head_of(raw: bytes) -> re.Match[bytes] | None:
+    """The head of one line, given without its newline; None: parse it. See `heads`."""
+    block = raw + b"\n"
+    return match(raw) if next(heads(block, 0, finder(block)))[2] else None

@@ -10,9 +10,11 @@ from contextlib import suppress
 from trace_cli import streams
 from trace_cli.errors import BadLine
 from trace_cli.event import Event
-from trace_cli.head import TYPE
+from trace_cli.head import TYPE, match
 from trace_cli.lines import WholeLines, heads
+from trace_cli.search import finder
 
+_FLAG = b'_error"'
 SHOWN = 5  # bad lines of a file that are reported one by one
 
 
@@ -20,7 +22,8 @@ class Reading:
     """The events of some traces, in their order. `bad` counts the lines that were none, `trouble` unread files.
 
     `only` says by the head of a line whether its event is wanted. Others are left out, and counted in `left_out`,
-    by type; but for lines whose head proves nothing. `count` counts all.
+    by type; but for lines whose head proves nothing. `count` counts all. `judging` is for who looks for errors: it
+    makes out which lines may flag one (`Event.may_flag_error`), while that is cheap.
     `files` are names, `-` is stdin. `say` gets each line of talk. `strict` parses every line whole.
     `pause` is called whenever the input keeps us waiting. `copies` names the files to read in place of others.
     `end` is where reading ended in the last file, in bytes and lines: a file that is followed can be taken up
@@ -38,9 +41,11 @@ class Reading:
         copies: Mapping[str, str] | None = None,
         behind: tuple[int, int] = (0, 0),
         only: Callable[[re.Match[bytes]], bool] = lambda head: True,
+        judging: bool = False,
     ) -> None:
         self.files = list(files)
         self.only = only
+        self.judging = judging
         self.left_out: Counter[bytes] = Counter()
         self.count = 0
         self.bad = 0
@@ -90,7 +95,7 @@ class Reading:
         first = self.count
         position, number = self.end
         lines = WholeLines(blocks, at_start=not position)
-        strict, left_out, only = self._strict, self.left_out, self.only
+        strict, left_out, only, judging = self._strict, self.left_out, self.only, self.judging
 
         def damaged(event: Event, bad: BadLine) -> None:
             self.bad += 1
@@ -98,14 +103,21 @@ class Reading:
 
         for block, start in lines:
             base = position - start  # where the block begins in the file
-            for begin, end, head in heads(block, start):
+            find = finder(block)
+            flag = -1  # the first behind the beginning of the line
+            for begin, end, head in heads(block, start, find):
                 number += 1
                 if head is None or strict:
                     yield from self._parsed(block[begin:end], name, number, base + begin, problems)
                     continue
                 if only(head):
-                    type = head[TYPE].decode()
-                    yield Event(block[begin:end], type, None, name, number, base + begin, self.count, damaged)
+                    raw = block[begin:end]  # and the head of that: the other one would keep the block
+                    event = Event(raw, match(raw), None, name, number, base + begin, self.count, damaged)
+                    if judging:
+                        if flag < begin and (flag := find(_FLAG, begin)) < 0:
+                            flag = len(block)
+                        event.may_flag_error = flag < end
+                    yield event
                 else:
                     left_out[head[TYPE]] += 1
                 self.count += 1

@@ -28,7 +28,6 @@ ORPHAN = "orphan"  # the kind of a call without an answer
 _DEFINED = ("run.", "step.", "model.", "http.", "tool.", "tap.")  # types that trace-events(5) gives a meaning to
 _SAID_IN = ("message", "msg", "statusMessage", "content")
 _MAY_STATE = re.compile(rb'"(?:error|is_error|level|severity)"').search
-_MAY_HOLD_RESULTS = re.compile(rb"error|_tool_result").search
 _SAYS_IS_ERROR = re.compile(rb'"is_error"\s*:\s*(?:true|false)').search
 
 
@@ -132,7 +131,7 @@ class RunErrors:
                 found = self._keep(*given_up)
                 if given_up or key in self._unrecovered:
                     self._again[event.call_id] = key
-        if _SAYS_IS_ERROR(event.raw):
+        if event.may_flag_error and _SAYS_IS_ERROR(event.raw):
             found += self._tool_results_sent(event)
         return found
 
@@ -178,7 +177,7 @@ class RunErrors:
             for error in self._retries.answered(event.call_id):
                 self._waiting.pop(error.event.index, None)
         found: list[Error] = []
-        if event.type == "model.response" and _MAY_HOLD_RESULTS(event.raw):
+        if event.type == "model.response" and (b"error" in event.raw or b"_tool_result" in event.raw):
             body = _body(event)
             if text := message.error_body(body):
                 key = None

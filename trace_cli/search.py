@@ -26,12 +26,10 @@ def _by_strstr(block: bytes) -> Find | None:
     import ctypes
 
     base = ctypes.c_void_p.from_buffer(ctypes.c_char_p(block)).value or 0  # cast() would keep `block`
+    nowhere = base - 1
 
-    def find(needle: bytes, start: int) -> int:
-        if start >= len(block):  # and so `block` lives as long as this does
-            return -1
-        found = strstr(base + start, needle)  # bytes end with a NUL in CPython
-        return found - base if found else -1
+    def find(needle: bytes, start: int, block: bytes = block) -> int:  # which must live as long
+        return (strstr(base + start, needle) or nowhere) - base  # CPython ends bytes with a NUL
 
     return find
 

@@ -164,6 +164,7 @@ def select_errors(events: Iterable[Event], selection: Selection) -> Iterator["tu
     matcher = Matcher(selection)
     if isinstance(events, Reading):
         events.only = matcher.by_head()
+        events.judging = selection.error
     watched = matcher.watch(events)
     wants = matcher.wants
     wanted: Iterator[tuple[Event, Error | None]]

@@ -49,7 +49,7 @@ class TwoRuns:
 
     def _read(self, name: str, selection: Selection) -> tuple[Index, Matcher]:
         index, matcher = Index(), Matcher(selection)
-        reading = Reading((name,), say=talk, strict=self._strict)
+        reading = Reading((name,), say=talk, strict=self._strict, judging=True)
         self._readings.append(reading)
         for _ in index.adding(matcher.watch(reading)):
             pass

@@ -22,7 +22,7 @@ import click
 import pytest
 
 from trace_cli.cli import Commands, cli, summary
-from trace_cli.lines import type_of
+from trace_cli.lines import head_of
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -125,7 +125,7 @@ def test_the_python_runs(traces: Path, run_program: Callable[[str], "subprocess.
 @pytest.mark.parametrize("text", blocks("json"))
 def test_an_event_is_one_of_the_format(text: str) -> None:
     assert json.loads(text)["v"] == 1
-    assert type_of(text.rstrip("\n").encode())
+    assert head_of(text.rstrip("\n").encode())
 
 
 def test_the_table_has_the_commands() -> None:

@@ -23,7 +23,7 @@ def trace(*rows: tuple[str, str | None, dict[str, Any]], run_id: str = "r", star
         fields = {"v": 1, "type": kind, "timestamp": "2026-05-24T03:17:04Z", "run_id": run_id, "seq": seq}
         fields |= {"call_id": call_id, "payload": payload}
         raw = json.dumps(fields, separators=(",", ":")).encode()
-        events.append(Event(raw, lines.type_of(raw), line.parse(raw), index=start + seq))
+        events.append(Event(raw, lines.head_of(raw), line.parse(raw), index=start + seq))
     return events
 
 
@@ -246,7 +246,7 @@ def test_a_judgement_in_the_line_stays() -> None:
     raw = line.splice(
         event.raw, _error={"kind": "tool", "message": "no", "tool_name": "search", "recovered": True}
     )
-    assert list(first_errors([Event(raw, lines.type_of(raw))], unrecovered=True)) == []
+    assert list(first_errors([Event(raw, lines.head_of(raw))], unrecovered=True)) == []
 
 
 def test_what_a_run_broke_off_in_is_no_error_among_all() -> None:

@@ -109,6 +109,6 @@ def test_a_summary_is_one_line_that_can_be_printed() -> None:
 def test_a_line_damaged_behind_its_head_is_what_its_head_says() -> None:
     raw = b'{"v":1,"type":"note","timestamp":"t","run_id":"r","seq":3,"call_id":"c","payload":{"a":\x01}}'
     told = []
-    found = Event(raw, lines.type_of(raw), damaged=lambda event, bad: told.append(bad.reason))
+    found = Event(raw, lines.head_of(raw), damaged=lambda event, bad: told.append(bad.reason))
     assert (found.payload, found.seq, found.call_id) == ({}, 3, "c")
     assert (found.payload, len(told)) == ({}, 1)

@@ -44,7 +44,7 @@ def _grown(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 def event(ids: dict[str, Any]) -> Event:
     raw = json.dumps({**HEAD, **ids, "payload": {"a": 1}}, separators=(",", ":")).encode()
-    found = Event(raw, lines.type_of(raw))
+    found = Event(raw, lines.head_of(raw))
     assert found.head
     return found
 
@@ -74,6 +74,6 @@ def test_what_is_not_in_the_head_is_not_answered(text: str) -> None:
 @pytest.mark.parametrize("text", ["seq < `9`", "run_id == 'r1' && type != 'x'", "call_id == 'c1'"])
 def test_the_payload_is_not_parsed(text: str) -> None:
     raw = event({"call_id": "c1"}).raw.replace(b'{"a":1}', b'{"a":broken}')
-    found = Event(raw, lines.type_of(raw))
+    found = Event(raw, lines.head_of(raw))
     assert expression.compile(text).holds(found)
     assert "fields" not in vars(found)

@@ -68,8 +68,8 @@ def _event(number: int, told: Told) -> Event:
     head = {"v": 1, "type": told["type"], "timestamp": f"2026-05-24T03:{number // 60:02}:{number % 60:02}.000000Z"}
     fields = {**head, "run_id": "r", "seq": number, **told}
     raw = json.dumps(fields, separators=(",", ":")).encode()
-    type = lines.type_of(raw)
-    return Event(raw, type, None if type else line.parse(raw), "t.jsonl", number + 1, 0, number)
+    head = lines.head_of(raw)
+    return Event(raw, head, None if head else line.parse(raw), "t.jsonl", number + 1, 0, number)
 
 
 class Walk:

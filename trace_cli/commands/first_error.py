@@ -39,7 +39,7 @@ def command(
     files: tuple[str, ...], unrecovered: bool, every: bool, selection: Selection, view: View, strict: bool
 ) -> int:
     with render.results(view, files) as results:
-        trace = params.reading(files, strict=strict, pause=results.flush)
+        trace = params.reading(files, strict=strict, pause=results.flush, judging=True)
         matcher = Matcher(selection)
         events = matcher.watch(trace)
         found = 0

@@ -95,7 +95,7 @@ def command(
             talk(f"trace: no event is at {at}: without --at the session begins with the first event")
             return pointed.status(0)
     else:
-        index, trace, numbers = Index(), params.reading(files, strict=strict), [0]
+        index, trace, numbers = Index(), params.reading(files, strict=strict, judging=True), [0]
     trace.say = said.append  # the screen is not free
     state = State(index, params.typed_selection, size, numbers[0], marks=tuple(numbers[1:]))
     if selection != Selection():
