@@ -1,6 +1,8 @@
 # make demo   set up, let the example agent fail, walk its post-mortem
 # make test   set up, lint, type-check, run every test
-# make bench  set up, measure the tap beside other recorders; some ten minutes
+# make bench  set up, measure questions to traces beside jq, jaq and DuckDB; some five minutes
+# make bench-1g  the same with a trace of a gigabyte
+# make bench-tap  set up, measure the tap beside other recorders; some ten minutes
 # make bench-step  set up, measure what `trace step` takes on a large trace
 # make bench-diff  set up, measure what `trace diff` takes on two long runs
 PYTHON ?= python3
@@ -8,7 +10,7 @@ PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check test-sdks test-faults bench bench-step bench-diff man clean
+.PHONY: demo test lint check test-sdks test-faults bench bench-1g bench-tap bench-step bench-diff man clean
 
 demo: .venv/demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -35,9 +37,16 @@ test-sdks: .venv-sdk0/ready .venv-sdk034/ready
 test-faults: .venv/dev
 	$(BIN)/pytest tests/tap -m faults -n auto
 
-# For one part, or a short run: make bench BENCH='--quick loss'
-bench: .venv/bench
-	$(BIN)/python benchmarks/capture.py $(BENCH)
+# For one question, or another size: make bench BENCH='filter types --megabytes 300'
+bench: .venv-bench/ready
+	.venv-bench/bin/python benchmarks/reading.py $(BENCH)
+
+bench-1g: .venv-bench/ready
+	.venv-bench/bin/python benchmarks/reading.py --large $(BENCH)
+
+# For one part, or a short run: make bench-tap TAP='--quick loss'
+bench-tap: .venv/bench
+	$(BIN)/python benchmarks/capture.py $(TAP)
 
 # The stepping session on a large trace; make bench-step STEP='--megabytes 1000'
 bench-step: .venv/bench
@@ -60,6 +69,13 @@ man: .venv/dev
 	$(BIN)/pip install $(PIP_FLAGS) -e '.[bench]'
 	@touch $@
 
+# As its users have it: an editable installation takes Python longer to start.
+.venv-bench/ready: pyproject.toml $(wildcard trace_cli/*.py trace_cli/commands/*.py)
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install $(PIP_FLAGS) '.[bench-tools]'
+	.venv-bench/bin/pip install $(PIP_FLAGS) --force-reinstall --no-deps .
+	@touch $@
+
 .venv/dev: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install $(PIP_FLAGS) -e '.[dev]'
@@ -78,4 +94,4 @@ man: .venv/dev
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-sdk0 .venv-sdk034 build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis runs
+	rm -rf .venv .venv-bench .venv-sdk0 .venv-sdk034 build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis runs

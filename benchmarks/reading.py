@@ -100,9 +100,10 @@ def ratio(runs: dict[str, list[Any]], tool: str) -> float:
 
 def text(figures: Figures) -> str:
     """All figures: medians, from minimum to maximum."""
-    parts = ["\n".join(f"{name + ':':10}{value}" for name, value in figures["machine"].items())]
+    where = {name: value for name, value in figures["machine"].items() if name != "versions"}
+    parts = ["\n".join(f"{name + ':':13}{value}" for name, value in where.items())]
     parts[0] += "".join(
-        f"\n{tool + ':':12}{said or 'not on this machine: left out'}" for tool, said in figures["tools"].items()
+        f"\n{tool + ':':13}{said or 'not on this machine: left out'}" for tool, said in figures["tools"].items()
     )
     for row in figures["workloads"]:
         lines = [f"{row['title']}: {row['command']} ({row['megabytes']:,.0f} MB)"]

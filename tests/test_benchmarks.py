@@ -1,4 +1,4 @@
-"""benchmarks/capture.py: a short run goes through, and prints every row. What the figures are is not tested."""
+"""The benchmarks: a short run goes through, and prints every row. What the figures are is not tested."""
 
 import json
 import os
@@ -116,6 +116,58 @@ def test_a_recorder_that_records_nothing_gets_no_times(tmp_path: Path) -> None:
 )
 def test_bad_input_is_told_in_a_line(arguments: list[str], said: str) -> None:
     done = capture(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def reading(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    script = CAPTURE.with_name("reading.py")
+    return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that a short run of all questions leaves."""
+    done = reading("--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    path = tmp_path_factory.mktemp("answers") / "figures.json"
+    path.write_text(done.stdout)
+    return path
+
+
+def test_every_tool_gives_the_same_answer(answers: Path) -> None:
+    figures = json.loads(answers.read_text())
+    assert [row["title"] for row in figures["workloads"] if row["different"]] == []
+    for row in figures["workloads"]:
+        assert {"trace", "orjson loop"} <= set(row["runs"]), row["title"]
+    there = {tool for row in figures["workloads"] for tool in row["runs"]}
+    assert there == {tool for tool, version in figures["tools"].items() if version}
+    assert figures["startup"]["python -c pass"] < figures["startup"]["trace --help"]
+
+
+def test_the_answers_are_shown(answers: Path) -> None:
+    text = reading("--from", answers).stdout
+    figures = json.loads(answers.read_text())
+    assert max(map(len, text.splitlines())) <= 100
+    for row in figures["workloads"]:
+        assert f"{row['title']}: {row['command']}" in text
+    for tool, version in figures["tools"].items():
+        assert version or f"{tool}: not on this machine" in text.replace(":  ", ": ")
+    table = reading("--from", answers, "--markdown").stdout.split("\n\n")[0].splitlines()
+    assert len(table) == 2 + len(figures["workloads"])
+    assert len({row.count("|") for row in table}) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["speed"], "there is no question 'speed'"),
+        (["--from", "nowhere.json"], "cannot read figures from nowhere.json"),
+    ],
+)
+def test_a_bad_question_is_told_in_a_line(arguments: list[str], said: str) -> None:
+    done = reading(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -62,11 +62,12 @@ class Event:
                 self._damaged(self, bad)
             return head_fields(self.head)
 
-    def _scalar(self, group: int, name: str) -> Any:
+    def _id(self, group: int, name: str) -> str | None:
         if self.head:
-            found = self.head[group]
-            return None if found is None else found.decode()
-        return self.fields.get(name)
+            raw = self.head[group]
+            return None if raw is None else raw.decode()
+        found = self.fields.get(name)
+        return found if isinstance(found, str) else None
 
     @property
     def event_type(self) -> str:
@@ -96,7 +97,9 @@ class Event:
     @property
     def run_id(self) -> str | None:
         """The run's id, as text."""
-        found = self._scalar(RUN_ID, "run_id")
+        if self.head:
+            return self.head[RUN_ID].decode()
+        found = self.fields.get("run_id")
         return None if found is None else str(found)
 
     @property
@@ -116,14 +119,12 @@ class Event:
     @property
     def call_id(self) -> str | None:
         """What pairs a request with its response, and a tool call with its result."""
-        found = self._scalar(CALL_ID, "call_id")
-        return found if isinstance(found, str) else None
+        return self._id(CALL_ID, "call_id")
 
     @property
     def step_id(self) -> str | None:
         """The enclosing step."""
-        found = self._scalar(STEP_ID, "step_id")
-        return found if isinstance(found, str) else None
+        return self._id(STEP_ID, "step_id")
 
     @cached_property
     def payload(self) -> dict[str, Any]:

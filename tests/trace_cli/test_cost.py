@@ -1,14 +1,31 @@
 """What a command may cost: memory that does not grow with the trace, and no import that it does not need."""
 
 import json
+import math
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
+import orjson
 import pytest
 from processes import SAMPLES, TRACE, environment
 
+from trace_cli.reading import Reading
+from trace_cli.selection import Selection, count_types
+
 LIMIT_KIB = 40 << 10
+
+
+@pytest.fixture(scope="module")
+def part(long_trace: Path) -> Path:
+    """The first tenth of it."""
+    part = long_trace.with_name("part.jsonl")
+    with open(long_trace, "rb") as file:
+        part.write_bytes(file.read(20_000_000).rpartition(b"\n")[0] + b"\n")
+    return part
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +59,31 @@ def test_memory_does_not_grow_with_the_trace(arguments: list[str], long_trace: P
     status, peak_kib = measured([TRACE, *arguments, str(long_trace)])
     assert status in (0, 1)
     assert peak_kib < LIMIT_KIB
+
+
+def test_ten_times_the_trace_takes_the_same_memory(long_trace: Path, part: Path) -> None:
+    for arguments in (["types"], ["filter", "-t", "tool.*"], ["first-error"]):
+        (_, small), (_, large) = (measured([TRACE, *arguments, str(file)]) for file in (part, long_trace))
+        assert large < small + (4 << 10), arguments
+
+
+def test_types_are_counted_twice_as_fast_as_lines_are_parsed(part: Path) -> None:
+    """A guard, not a measurement: five times is what it is, in one process, so that starting does not count."""
+
+    def parse() -> dict[str, int]:
+        with open(part, "rb") as file:
+            return Counter(orjson.loads(line)["type"] for line in file)
+
+    def count() -> dict[str, int]:
+        return count_types(Reading([str(part)]), Selection())
+
+    assert count() == parse()
+    times: dict[Callable[[], object], float] = {}
+    for each in [parse, count] * 5:
+        start = process_time()
+        each()
+        times[each] = min(times.get(each, math.inf), process_time() - start)
+    assert times[parse] > 2 * times[count]
 
 
 MEASURE = """
