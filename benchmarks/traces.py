@@ -18,7 +18,7 @@ LARGEST = 195_000  # bytes of a request, at which a conversation ends
 class Shape:
     """How the lines of a trace look."""
 
-    turns: tuple[int, int] = (5, 70)  # of a run
+    turns: tuple[int, int] = (5, 62)  # of a run
     growing: bool = True  # each request carries the conversation so far, or only its last turn
     unicode: bool = False
     shuffled: bool = False  # the payload first, then the rest of the head
