@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 
 def read_ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same blocks, and what they raise; up to three are in memory besides the one that is worked on.
+    """The same blocks, and what they raise; up to two are in memory besides the one that is worked on.
 
     Reading and unpacking leave the interpreter free. However this ends, nothing is read any more after it.
     """
