@@ -11,8 +11,8 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Runs the command line and exits with its status: nothing else may decide on it.
 
-    Left out is what takes the interpreter a seventh of a short command and does nothing for it: looking for garbage
-    among what was just imported, and taking everything apart at the end.
+    Left out is what takes a seventh of a short command and does nothing for it: looking for garbage among what was
+    just imported, and taking everything apart at the end.
     """
     gc.set_threshold(100_000)  # few cycles are made here, and many objects: the parts of large requests
     try:

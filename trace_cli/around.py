@@ -61,7 +61,7 @@ class Around:
         trace = self._read()
         chosen = select(trace, selection._replace(max=None))
         wanted, runs = trace.only, {each.run for each in self.anchors}
-        trace.only = lambda head: (head[RUN_ID].decode(), None) in runs and wanted(head)
+        trace.only = lambda head: (head[RUN_ID].decode(), None) in runs and (not wanted or wanted(head))
         return islice(side(chosen, self.anchors, size), selection.max)
 
     @property

@@ -64,11 +64,11 @@ class Matcher:
             self._conditions.append(lambda event: _matches(event.tool_name, selection.tools))
         self._conditions += (field.holds for field in selection.where)
 
-    def by_head(self) -> OfHead:
+    def by_head(self) -> OfHead | None:
         """False where the head of a line tells that its event is not wanted, nor has to say anything of others."""
         chosen = self._selection
         if chosen.error or chosen.invert or self._relative:
-            return lambda head: True
+            return None
         conditions: list[OfHead] = []
         if chosen.types:
             types = self._types
@@ -78,8 +78,8 @@ class Matcher:
         if self._timed:
             conditions.append(lambda head: self._in_time(seconds(head[TIMESTAMP].decode()), 0))
         conditions += (field.may_hold for field in chosen.where if field.by_head)
-        if chosen.run is None and len(conditions) == 1:
-            return conditions[0]
+        if not conditions or (chosen.run is None and len(conditions) == 1):
+            return conditions[0] if conditions else None
         names = b"run.started" if chosen.run is not None else None  # the event that knows the name of its run
         return lambda head: head[TYPE] == names or all(may_hold(head) for may_hold in conditions)
 
@@ -145,7 +145,7 @@ def _matches(name: object, globs: tuple[str, ...]) -> bool:
 def count_types(trace: Reading, selection: Selection) -> dict[str, int]:
     """How many events are wanted of each type, by first appearance. Memory: one entry a type."""
     if selection._replace(types=(), invert=False) == Selection():  # nothing counts but the type
-        trace.only = lambda head: False
+        trace.only, trace.alone = (lambda head: False), True
         for event in trace:
             trace.left_out[event.type.encode("utf-8", "surrogatepass")] += 1
         types, wanted = selection.types or ("*",), not selection.invert
@@ -164,6 +164,7 @@ def select_errors(events: Iterable[Event], selection: Selection) -> Iterator["tu
     matcher = Matcher(selection)
     if isinstance(events, Reading):
         events.only = matcher.by_head()
+        events.alone = selection.run is None
         events.judging = selection.error
     watched = matcher.watch(events)
     wants = matcher.wants

@@ -15,6 +15,7 @@ from trace_cli.errors import ClosedPipe, TraceError
 STDIN = "-"
 BLOCK = 1 << 21
 AHEAD = 2 * BLOCK  # the size of a file from which a thread reads ahead
+LARGE = 16 * BLOCK  # and from which a second process is worth it
 POLL_S = 0.1  # how often a followed file is looked at
 MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -152,16 +153,22 @@ def spool(name: str) -> str:
     return copy.name
 
 
-def blocks(file: BinaryIO, pause: Callable[[], None] = nothing) -> Iterator[bytes]:
-    """The decompressed bytes of an open file, a block as soon as there is one.
+def is_large(file: BinaryIO) -> bool:
+    """Whether an open file is a regular one, at its start, of a size that is worth a second process."""
+    status = os.fstat(file.fileno())
+    return stat.S_ISREG(status.st_mode) and status.st_size >= LARGE and file.tell() == 0
+
+
+def blocks(file: BinaryIO, pause: Callable[[], None] = nothing, until: int | None = None) -> Iterator[bytes]:
+    """The decompressed bytes of an open file, a block as soon as there is one; of a plain one `until` a place.
 
     gzip, bz2, xz and zstd are known by their first bytes. `pause` is called whenever the input keeps us waiting.
     Raises OSError, and EOFError when compressed data is cut off.
     """
-    found = _blocks(_Plain(file, pause))
+    found = _blocks(_Plain(file, pause, until))
     status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode) or status.st_size < AHEAD:
-        return found
+    if until is not None or not stat.S_ISREG(status.st_mode) or status.st_size < AHEAD:
+        return found  # in the first case a second process has work for the second processor already
     from trace_cli.ahead import read_ahead
 
     return read_ahead(found)
@@ -188,12 +195,17 @@ def _blocks(plain: "_Plain") -> Iterator[bytes]:
 class _Plain:
     """Reads what is there, and says so before it has to wait for more."""
 
-    def __init__(self, file: BinaryIO, pause: Callable[[], None]) -> None:
+    def __init__(self, file: BinaryIO, pause: Callable[[], None], until: int | None = None) -> None:
         self._file = file
         self._pause = pause
+        self._left = until
         self._waits = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
     def read(self, size: int) -> bytes:
+        if self._left is not None:
+            found = self._file.read(min(size, self._left))
+            self._left -= len(found)
+            return found
         if self._waits and not select.select([self._file], [], [], 0)[0]:
             self._pause()
         while (found := self._file.read(min(size, 1 << 16) if self._waits else size)) is None:  # non-blocking
