@@ -123,14 +123,14 @@ class RunErrors:
 
     def _request(self, event: Event) -> list[Error]:
         found = []
-        if event.call_id:
-            self._open[event.call_id] = event
-            if self._retries or any(isinstance(key, tuple) and key[0] == "request" for key in self._unrecovered):
+        if call_id := event.call_id:
+            self._open[call_id] = event
+            if self._retries or (self._unrecovered and any(map(_is_request_key, self._unrecovered))):
                 key = _request_key(event)
-                given_up = self._retries.sent(event.call_id, key, event.payload.get("attempt"))
+                given_up = self._retries.sent(call_id, key, event.payload.get("attempt"))
                 found = self._keep(*given_up)
                 if given_up or key in self._unrecovered:
-                    self._again[event.call_id] = key
+                    self._again[call_id] = key
         if event.may_flag_error and _SAYS_IS_ERROR(event.raw):
             found += self._tool_results_sent(event)
         return found
@@ -171,10 +171,10 @@ class RunErrors:
     def _response(self, event: Event) -> list[Error]:
         request = None
         key = None
-        if event.call_id:
-            request = self._open.pop(event.call_id, None)
-            key = self._again.pop(event.call_id, None)
-            for error in self._retries.answered(event.call_id):
+        if call_id := event.call_id:
+            request = self._open.pop(call_id, None)
+            key = self._again.pop(call_id, None) if self._again else None
+            for error in self._retries.answered(call_id) if self._retries else ():
                 self._waiting.pop(error.event.index, None)
         found: list[Error] = []
         if event.type == "model.response" and (b"error" in event.raw or b"_tool_result" in event.raw):
@@ -193,19 +193,19 @@ class RunErrors:
         return found[:1]
 
     def _tool_called(self, event: Event) -> list[Error]:
-        if event.call_id and self._next_seq is not None:  # else nobody asks what the run broke off in
-            self._open[event.call_id] = event
+        if self._next_seq is not None and (call_id := event.call_id):  # else nobody asks what the run broke off in
+            self._open[call_id] = event
         return []
 
     def _tool_result(self, event: Event) -> list[Error]:
-        if event.call_id:
-            self._open.pop(event.call_id, None)
+        if call_id := event.call_id:
+            self._open.pop(call_id, None)
         key = ("tool", event.tool_name)
         if event.payload.get("error") is None:
             self._recover(key)
             return []
-        if event.call_id:
-            self._told_calls.add(event.call_id)
+        if call_id:
+            self._told_calls.add(call_id)
         self._told_tools[event.tool_name] += 1
         return self._keep(Error(event, "tool", compact(event.failure), event.tool_name, None, key))
 
@@ -255,6 +255,10 @@ def _request_key(request: Event) -> tuple[str, bytes]:
 
     sent = line.dump([request.payload.get("url"), request.payload.get("body")])
     return "request", blake2b(sent, digest_size=16).digest()
+
+
+def _is_request_key(key: object) -> bool:
+    return isinstance(key, tuple) and key[0] == "request"
 
 
 def _body(event: Event) -> Mapping[str, Any]:
