@@ -6,7 +6,6 @@ It knows only lines whose head proves them, and stops at any other: what it has 
 import marshal
 import os
 import re
-import signal
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,8 +15,9 @@ from typing import NamedTuple, Self
 from trace_cli import streams
 from trace_cli.head import TYPE
 from trace_cli.lines import WholeLines, heads
-from trace_cli.search import finder
+from trace_cli.search import finder, prepare
 
+_SIGKILL = 9  # the module signal takes as long to import as 2 MB to look through
 MOST = 50_000  # wanted lines that are noted, in 24 bytes each
 
 Only = Callable[[re.Match[bytes]], bool]
@@ -75,7 +75,7 @@ class Scout:
     def __exit__(self, *_: object) -> None:
         os.close(self._told)
         with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self._pid, _SIGKILL)
         with suppress(ChildProcessError):  # where whoever started us has SIGCHLD ignored
             os.waitpid(self._pid, 0)
 
@@ -88,6 +88,7 @@ def sent(fd: int, only: Only) -> Scout | None:
     newline = os.pread(fd, streams.BLOCK, middle).find(b"\n")
     if newline < 0 or os.pread(fd, 6, 0).startswith(tuple(streams.MAGIC)):
         return None
+    prepare()  # once for both
     try:
         return Scout(fd, middle + newline + 1, only)
     except OSError:  # no more processes

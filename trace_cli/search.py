@@ -19,6 +19,11 @@ def finder(block: bytes) -> Find:
     return _by_strstr(block) or block.find
 
 
+def prepare() -> None:
+    """Loads what large blocks are searched with."""
+    _strstr()
+
+
 def _by_strstr(block: bytes) -> Find | None:
     strstr = _strstr()
     if strstr is None:
