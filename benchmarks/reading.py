@@ -23,7 +23,7 @@ import processes
 import startup
 import traces
 import workloads
-from workloads import FILE, FILES, WORKLOADS, Workload
+from workloads import WORKLOADS, Workload
 
 Figures = dict[str, Any]
 ROUNDS = 5
@@ -61,17 +61,9 @@ class Traces:
             path.unlink()
 
 
-def filled(argv: list[str], files: list[str]) -> list[str]:
-    """The argv with the names of files in it."""
-    found = []
-    for each in argv:
-        found += files if each == FILES else [each.replace(FILE, files[0])]
-    return found
-
-
 def measure(workload: Workload, files: list[str], starter: processes.Starter, rounds: int) -> Figures:
     """The figures of one workload: for each tool a list of `Measured`. Who answered otherwise is `different`."""
-    commands = {tool: filled(argv, files) for tool, argv in workload.commands().items()}
+    commands = workload.commands(files)
     answers = {}
     for tool, argv in commands.items():  # the warm-up too
         starter.run(argv)

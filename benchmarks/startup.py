@@ -26,9 +26,9 @@ def measure(folder: Path, starter: processes.Starter, rounds: int) -> Figures:
         "trace types FILE": [workloads.TRACE, "types", file],
         "trace first-error FILE": [workloads.TRACE, "first-error", file],
     }
-    for tool, argv in workloads.WORKLOADS["count"].commands().items():
+    for tool, argv in workloads.WORKLOADS["count"].commands([file]).items():
         if tool in ("jq", "jaq", "DuckDB"):
-            commands[f"{tool}, counting FILE"] = [each.replace(workloads.FILE, file) for each in argv]
+            commands[f"{tool}, counting FILE"] = argv
     runs: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds + 1):
         for name, argv in commands.items():

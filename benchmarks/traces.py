@@ -59,7 +59,7 @@ def write_files(folder: Path, count: int) -> list[Path]:
 
 
 def write_small(path: Path, count: int) -> None:
-    """So many events of about 200 bytes, of three types."""
+    """So many events of about 200 bytes, of two types."""
     random = Random(1)
     with open(path, "wb") as file:
         lines = _Lines("run-000001", START, AGENT)

@@ -83,14 +83,21 @@ class Workload:
     normal: Normal = lines
     shape: str = "agent"
 
-    def commands(self) -> dict[str, list[str]]:
-        """The argv of each tool that is here, `trace` first; FILE and FILES are to be filled in."""
+    def commands(self, files: list[str]) -> dict[str, list[str]]:
+        """The argv of each tool that is here, `trace` first, for these files."""
         found = {"trace": [TRACE, *self.trace]}
         for tool, argv in {**self.others, **self.bounds}.items():
             name = VERSIONS[tool][0]
             if where := program(name):
                 found[tool] = [where, *argv]
-        return found
+        return {tool: _filled(argv, files) for tool, argv in found.items()}
+
+
+def _filled(argv: list[str], files: list[str]) -> list[str]:
+    found = []
+    for each in argv:
+        found += files if each == FILES else [each.replace(FILE, files[0])]
+    return found
 
 
 def jq(expression: str, *options: str, files: str = FILE) -> dict[str, list[str]]:

@@ -26,18 +26,30 @@ CLIENTS = ["no tap", "tap", "no tap, again"]
 BLOCKS = [f"{mode}, {size}" for mode in ("paced", "back to back") for size in ("1 KB", "32 KB", "256 KB")]
 
 
+def script(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, CAPTURE.with_name(name), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
 def capture(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, CAPTURE, *arguments], capture_output=True, text=True, check=False)
+    return script("capture.py", *arguments)
+
+
+def reading(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return script("reading.py", *arguments)
+
+
+def kept(done: subprocess.CompletedProcess[str], path: Path) -> Path:
+    """The figures that a short run has printed, in a file."""
+    assert done.returncode == 0, done.stderr
+    path.write_text(done.stdout)
+    return path
 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that a short run of all parts leaves: some twenty seconds, so all tests share it."""
-    done = capture("--quick", "--json")
-    assert done.returncode == 0, done.stderr
-    path = tmp_path_factory.mktemp("figures") / "figures.json"
-    path.write_text(done.stdout)
-    return path
+    return kept(capture("--quick", "--json"), tmp_path_factory.mktemp("figures") / "figures.json")
 
 
 def test_the_text_has_every_row_in_100_columns(figures: Path) -> None:
@@ -109,32 +121,25 @@ def test_a_recorder_that_records_nothing_gets_no_times(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("name", "arguments", "said"),
     [
-        (["speed"], "there is no part 'speed'"),
-        (["--from", "nowhere.json"], "cannot read figures from nowhere.json"),
+        ("capture.py", ["speed"], "there is no part 'speed'"),
+        ("capture.py", ["--from", "nowhere.json"], "cannot read figures from nowhere.json"),
+        ("reading.py", ["speed"], "there is no question 'speed'"),
+        ("reading.py", ["--from", "nowhere.json"], "cannot read figures from nowhere.json"),
     ],
 )
-def test_bad_input_is_told_in_a_line(arguments: list[str], said: str) -> None:
-    done = capture(*arguments)
+def test_bad_input_is_told_in_a_line(name: str, arguments: list[str], said: str) -> None:
+    done = script(name, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def reading(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    script = CAPTURE.with_name("reading.py")
-    return subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file that a short run of all questions leaves."""
-    done = reading("--quick", "--json")
-    assert done.returncode == 0, done.stderr
-    path = tmp_path_factory.mktemp("answers") / "figures.json"
-    path.write_text(done.stdout)
-    return path
+    return kept(reading("--quick", "--json"), tmp_path_factory.mktemp("answers") / "figures.json")
 
 
 def test_every_tool_gives_the_same_answer(answers: Path) -> None:
@@ -158,20 +163,6 @@ def test_the_answers_are_shown(answers: Path) -> None:
     table = reading("--from", answers, "--markdown").stdout.split("\n\n")[0].splitlines()
     assert len(table) == 2 + len(figures["workloads"])
     assert len({row.count("|") for row in table}) == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["speed"], "there is no question 'speed'"),
-        (["--from", "nowhere.json"], "cannot read figures from nowhere.json"),
-    ],
-)
-def test_a_bad_question_is_told_in_a_line(arguments: list[str], said: str) -> None:
-    done = reading(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_runs_are_compared() -> None:
