@@ -78,8 +78,13 @@ class Around:
         for name in () if self._once else self._files:
             if name not in self._copies and streams.is_readable_once(name):
                 self._copies[name] = streams.spool(name)
-        trace = Reading(self._files, strict=self._strict, say=say or (lambda text: None), copies=self._copies)
-        trace.judging = not self.anchors  # else they are known
+        trace = Reading(
+            self._files,
+            strict=self._strict,
+            say=say or (lambda text: None),
+            copies=self._copies,
+            judging=not self.anchors,  # else they are known
+        )
         if say:
             self._sources.append(trace)
         return trace

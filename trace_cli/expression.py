@@ -4,23 +4,24 @@ import re
 from contextlib import suppress
 from typing import Any
 
+import jmespath
+from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
+from jmespath.visitor import TreeInterpreter
+
+from trace_cli import on_head
 from trace_cli.event import Event
+
+_FAILURES = (JMESPathError, TypeError, ValueError, ArithmeticError)  # of functions that got null or NaN
 
 
 class Field:
     """A parsed expression over an event's line. `by_head`: the head of a line may be enough to tell its value."""
 
     def __init__(self, parsed: dict[str, Any]) -> None:
-        from jmespath.exceptions import JMESPathError
-        from jmespath.visitor import TreeInterpreter
-
-        from trace_cli import on_head
-
         self._parsed = parsed
         self._visit = TreeInterpreter().visit  # a new one for each event would take as long as what it does
-        self._failures = (JMESPathError, TypeError, ValueError, ArithmeticError)  # functions that got null or NaN
         self._answer = on_head.answer(parsed)
-        self._is_true = on_head.is_true
         self.by_head = self._answer is not None
 
     def __call__(self, event: Event) -> Any:
@@ -30,28 +31,25 @@ class Field:
                 with suppress(LookupError):
                     return self._answer(event.head)
             return self._visit(self._parsed, event.fields)
-        except self._failures:
+        except _FAILURES:
             return None
 
     def holds(self, event: Event) -> bool:
         """Whether the value counts as true."""
-        return self._is_true(self(event))
+        return on_head.is_true(self(event))
 
     def may_hold(self, head: re.Match[bytes]) -> bool:
         """False where the head of a line tells that it does not hold."""
         try:
-            return self._answer is None or self._is_true(self._answer(head))
+            return self._answer is None or on_head.is_true(self._answer(head))
         except LookupError:
             return True
-        except self._failures:
+        except _FAILURES:
             return False
 
 
 def compile(text: str) -> Field:
     """An expression ready for use. Raises ValueError with what to write instead."""
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-
     if trap := _trap(text):
         raise ValueError(f"{text!r}: {trap}")
     try:
@@ -66,8 +64,6 @@ def compile(text: str) -> Field:
 
 def _check_functions(node: dict[str, Any]) -> None:
     """Raises ValueError for a function that does not exist, or is given too much or too little."""
-    from jmespath.functions import Functions
-
     if node.get("type") == "function_expression":
         known = Functions.FUNCTION_TABLE.get(node["value"])
         if known is None:

@@ -1,7 +1,10 @@
 """The head of a canonical line (trace-events(5)): scalars without escapes, in one order, up to the payload."""
 
 import re
+from collections.abc import Callable
 from typing import Any
+
+Condition = Callable[[re.Match[bytes]], bool]  # on the head of a line
 
 OWN = b'{"v":1,"type":"'  # how such a line begins
 _NAME = rb'"([a-zA-Z0-9_.:-]+)"'  # \w would take a quarter longer

@@ -258,13 +258,13 @@ def typed_selection(text: str) -> Selection:
     """
     if text in ("error", "errors"):
         return Selection(error=True)
-    from trace_cli.expression import compile
-
     try:
         if text.startswith("-"):
             return _options(text)
         if re.fullmatch(r"[\w.*?\[\]-]+", text) and not _FIELD.match(text):
             return Selection(types=(text,) if re.search(r"[.*?\[]", text) else (text, f"{text}.*"))
+        from trace_cli.expression import compile
+
         return Selection(where=(compile(text),))
     except click.ClickException as error:
         raise ValueError(error.format_message()) from None

@@ -1,7 +1,6 @@
 """From bytes to events: what is read of a trace, and what is said of lines that are none."""
 
 import os
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from trace_cli import streams
 from trace_cli.errors import BadLine
 from trace_cli.event import Event
-from trace_cli.head import TYPE, match
+from trace_cli.head import TYPE, Condition, match
 from trace_cli.lines import WholeLines, heads
 from trace_cli.search import finder
 
@@ -46,13 +45,11 @@ class Reading:
         follow: bool = False,
         copies: Mapping[str, str] | None = None,
         behind: tuple[int, int] = (0, 0),
-        only: Callable[[re.Match[bytes]], bool] | None = None,
-        alone: bool = False,
         judging: bool = False,
     ) -> None:
         self.files = list(files)
-        self.only = only
-        self.alone = alone
+        self.only: Condition | None = None
+        self.alone = False
         self.judging = judging
         self.left_out: Counter[bytes] = Counter()
         self.count = 0

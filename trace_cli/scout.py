@@ -5,22 +5,19 @@ It knows only lines whose head proves them, and stops at any other: what it has 
 
 import marshal
 import os
-import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple, Self
 
 from trace_cli import streams
-from trace_cli.head import TYPE
+from trace_cli.head import TYPE, Condition
 from trace_cli.lines import WholeLines, heads
 from trace_cli.search import finder, prepare
 
 _SIGKILL = 9  # the module signal takes as long to import as 2 MB to look through
 MOST = 50_000  # wanted lines that are noted, in 24 bytes each
-
-Only = Callable[[re.Match[bytes]], bool]
 
 
 class Report(NamedTuple):
@@ -43,7 +40,7 @@ class Report(NamedTuple):
 class Scout:
     """The process, which begins at `start`. It is ended with the context."""
 
-    def __init__(self, fd: int, start: int, only: Only) -> None:
+    def __init__(self, fd: int, start: int, only: Condition) -> None:
         self.start = start
         self._told, tell = os.pipe()
         try:
@@ -80,7 +77,7 @@ class Scout:
             os.waitpid(self._pid, 0)
 
 
-def sent(fd: int, only: Only) -> Scout | None:
+def sent(fd: int, only: Condition) -> Scout | None:
     """A scout in the second half of a regular file; None where it would not help, or cannot be."""
     if _processors() < 2:
         return None
@@ -99,7 +96,7 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _looked_through(fd: int, start: int, only: Only) -> Report:
+def _looked_through(fd: int, start: int, only: Condition) -> Report:
     lines, end, left_out, places = 0, start, Counter[bytes](), array("Q")
     for block, first in WholeLines(_blocks(fd, start), at_start=False):
         base = end - first

@@ -8,10 +8,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from trace_cli.event import Event, seconds
-from trace_cli.head import RUN_ID, TIMESTAMP, TYPE
+from trace_cli.head import RUN_ID, TIMESTAMP, TYPE, Condition
 from trace_cli.reading import Reading
-
-OfHead = Callable[[re.Match[bytes]], bool]
 
 if TYPE_CHECKING:
     from trace_cli.expression import Field
@@ -64,12 +62,12 @@ class Matcher:
             self._conditions.append(lambda event: _matches(event.tool_name, selection.tools))
         self._conditions += (field.holds for field in selection.where)
 
-    def by_head(self) -> OfHead | None:
+    def by_head(self) -> Condition | None:
         """False where the head of a line tells that its event is not wanted, nor has to say anything of others."""
         chosen = self._selection
         if chosen.error or chosen.invert or self._relative:
             return None
-        conditions: list[OfHead] = []
+        conditions: list[Condition] = []
         if chosen.types:
             types = self._types
             conditions.append(lambda head: types[head[TYPE]])
@@ -78,10 +76,11 @@ class Matcher:
         if self._timed:
             conditions.append(lambda head: self._in_time(seconds(head[TIMESTAMP].decode()), 0))
         conditions += (field.may_hold for field in chosen.where if field.by_head)
-        if not conditions or (chosen.run is None and len(conditions) == 1):
-            return conditions[0] if conditions else None
-        names = b"run.started" if chosen.run is not None else None  # the event that knows the name of its run
-        return lambda head: head[TYPE] == names or all(may_hold(head) for may_hold in conditions)
+        if chosen.run is not None:  # then the event is needed that knows the name of its run
+            return lambda head: head[TYPE] == b"run.started" or all(may_hold(head) for may_hold in conditions)
+        if len(conditions) > 1:
+            return lambda head: all(may_hold(head) for may_hold in conditions)
+        return conditions[0] if conditions else None
 
     def watch(self, events: Iterable[Event]) -> Iterable[Event]:
         """Passes the events on, noting when each run began and how it is called."""

@@ -155,8 +155,13 @@ def spool(name: str) -> str:
 
 def is_large(file: BinaryIO) -> bool:
     """Whether an open file is a regular one, at its start, of a size that is worth a second process."""
+    return _is_regular(file, LARGE) and file.tell() == 0
+
+
+def _is_regular(file: BinaryIO, size: int) -> bool:
+    """Whether an open file is a regular one of at least so many bytes."""
     status = os.fstat(file.fileno())
-    return stat.S_ISREG(status.st_mode) and status.st_size >= LARGE and file.tell() == 0
+    return stat.S_ISREG(status.st_mode) and status.st_size >= size
 
 
 def blocks(file: BinaryIO, pause: Callable[[], None] = nothing, until: int | None = None) -> Iterator[bytes]:
@@ -166,8 +171,7 @@ def blocks(file: BinaryIO, pause: Callable[[], None] = nothing, until: int | Non
     Raises OSError, and EOFError when compressed data is cut off.
     """
     found = _blocks(_Plain(file, pause, until))
-    status = os.fstat(file.fileno())
-    if until is not None or not stat.S_ISREG(status.st_mode) or status.st_size < AHEAD:
+    if until is not None or not _is_regular(file, AHEAD):
         return found  # in the first case a second process has work for the second processor already
     from trace_cli.ahead import read_ahead
 
@@ -199,7 +203,7 @@ class _Plain:
         self._file = file
         self._pause = pause
         self._left = until
-        self._waits = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        self._waits = not _is_regular(file, 0)
 
     def read(self, size: int) -> bytes:
         if self._left is not None:
