@@ -4,42 +4,54 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import event, guard
 from .jsonable import dumps
 from .lock import Lock, holding
 from .run import Run
 
+if TYPE_CHECKING:
+    from .feed import Feed
+
 # Bytes that an event takes in memory beyond what is counted for its payload. Measured with tracemalloc: 4.1 KB for
 # a small payload, whose buffer is larger than it is; 2.6 KB for each event of an exchange with a model.
 OVERHEAD = 4096
 MAX_GAPS = 1000  # runs whose losses are told one by one while they wait to be told
 _WAIT = 0.005  # seconds
-_UNREADABLE = ("tap.dropped", b'{"count":1,"bytes":0,"reason":"this event could not be put together"}')
+
+Made = tuple[str, bytes, bool]  # the type and the payload of an event, and whether it tells of an error
+_UNREADABLE: Made = (
+    "tap.dropped",
+    b'{"count":1,"bytes":0,"reason":"this event could not be put together"}',
+    True,
+)
 
 
 class Record:
     """One event, on its way to every sink. `seq` and `timestamp` are given when it is numbered.
 
-    `later`, if not None, gives type and payload; it is called once, on a writer thread as a rule.
+    `later`, if not None, gives what is not known yet; it is called once, on a writer thread as a rule.
     `size` is the number of bytes that it counts for in a queue; `queues` are those where that changes when it is
     made. `held` is how many of them the journal counts for it until it is numbered. With `counts` the run's counts
-    belong at the end of the payload.
+    belong at the end of the payload. `failed`: it tells of an error. `audience` are the feeds of the subscribers
+    that get it, beside the sinks.
     """
 
     __slots__ = (
+        "audience",
         "call_id",
         "counts",
+        "failed",
         "held",
         "later",
         "making",
         "payload",
+        "place",
         "queues",
         "run",
         "seq",
         "size",
-        "step_id",
         "timestamp",
         "type",
     )
@@ -49,22 +61,26 @@ class Record:
         run: Run,
         type: str,
         call_id: str | None,
-        step_id: str | None,
+        place: event.Place,
         payload: bytes,
         size: int,
         *,
+        failed: bool = False,
         counts: bool = False,
-        later: Callable[[], tuple[str, bytes]] | None = None,
+        audience: "tuple[Feed, ...]" = (),
+        later: Callable[[], Made] | None = None,
         timestamp: str = "",
         held: int = 0,
     ) -> None:
         self.run = run
         self.type = type
         self.call_id = call_id
-        self.step_id = step_id
+        self.place = place
         self.payload = payload
         self.size = size
+        self.failed = failed
         self.counts = counts
+        self.audience = audience
         self.later = later
         self.timestamp = timestamp
         self.held = held
@@ -72,13 +88,18 @@ class Record:
         self.making: Any = None if later is None else Lock()  # around `later`
         self.queues: tuple[Backlog, ...] = ()
 
+    def make_later(self, later: Callable[[], Made]) -> None:
+        """Leave it to whoever writes the event to make it."""
+        self.later = later
+        self.making = Lock()
+
     def make(self, everything: bool, resize: Callable[["Record", int], None]) -> bool:
         """Have `later` done, whoever does it; `resize` is told what it came to. The caller holds `making`."""
         if self.later is not None:
             made = guard.attempt(self.later, default=_UNREADABLE, everything=everything)
             self.later = lambda: made  # once only, also when a signal handler raises right here
             resize(self, len(made[1]))
-            self.type, self.payload = made
+            self.type, self.payload, self.failed = made
             self.later = None
         return True
 
@@ -87,23 +108,20 @@ class Record:
         payload, seq = self.payload, self.seq or 0
         if self.counts:
             payload = b'%b,"events":%d,"dropped":%d}' % (payload[:-1], seq, dropped)
-        return event.line(self.type, self.timestamp, self.run.run_id, seq, self.call_id, self.step_id, payload)
+        return event.line(self.type, self.timestamp, self.run.run_id, seq, self.call_id, self.place, payload)
 
 
 @dataclass(slots=True, eq=False)
 class Gap:
-    """Events of one run, with numbers that follow each other, that did not reach a sink."""
+    """Events of one run, that follow each other, that did not reach a sink."""
 
     run: Run
     reason: str
     first: int  # seq
     last: int
     size: int  # bytes of them all
+    count: int = 1  # between the two there may be some that this sink does not want
     others: int = 0  # events of other runs that were lost meanwhile and are told nowhere else
-
-    @property
-    def count(self) -> int:
-        return self.last - self.first + 1
 
     def line(self, dropped: int) -> bytes:
         """Return the `tap.dropped` that stands for them, with the number of the last."""
@@ -116,7 +134,9 @@ class Gap:
         }
         if self.others:
             payload["other_runs"] = self.others
-        return event.line("tap.dropped", event.now(), self.run.run_id, self.last, None, None, dumps(payload))
+        return event.line(
+            "tap.dropped", event.now(), self.run.run_id, self.last, None, event.NOWHERE, dumps(payload)
+        )
 
 
 Item = Record | Gap | Event  # an Event is set when everything before it is written
@@ -199,6 +219,7 @@ class Backlog:
             self.seal(after)
             after.first = record.seq or 0
             after.size += record.size
+            after.count += 1
         else:
             self.items.appendleft(_gap(record, reason))
 
@@ -209,6 +230,7 @@ class Backlog:
         if gap is not None:
             gap.last = record.seq or 0
             gap.size += record.size
+            gap.count += 1
             self.last = record
             return True
         if len(self._gaps) >= MAX_GAPS:

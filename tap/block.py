@@ -12,7 +12,11 @@ Value = TypeVar("Value")
 
 
 class Block(ABC):
-    """A context manager that does for `async with` too: nothing in it has to be awaited."""
+    """A context manager that does for `async with` too: nothing in it has to be awaited, but what is attached."""
+
+    opens: str  # the types of the events that it records
+    closes: str
+    _recorder: "Recorder"
 
     @abstractmethod
     def __enter__(self) -> Self: ...
@@ -23,12 +27,20 @@ class Block(ABC):
     ) -> None: ...
 
     async def __aenter__(self) -> Self:
-        return self.__enter__()
+        asking = self._recorder.asking(self._recorder.current_run(), self.opens)
+        await asking.ask()
+        with asking:
+            return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.__exit__(kind, error, trace)
+        asking = self._recorder.asking(self._recorder.current_run(), self.closes)
+        try:
+            await asking.ask()
+        finally:
+            with asking:
+                self.__exit__(kind, error, trace)
 
 
 class Scope(Generic[Value]):

@@ -4,9 +4,21 @@ import os
 import re
 import time
 from functools import lru_cache
+from typing import NamedTuple
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._:-]")
 _CALL_TYPES = ("model.", "http.", "tool.")
+
+
+class Place(NamedTuple):
+    """What an event happened inside of: a step, and the span of OpenTelemetry that was the current one, if any."""
+
+    step_id: str | None = None
+    trace_id: str | None = None  # 32 and 16 hexadecimal digits
+    span_id: str | None = None
+
+
+NOWHERE = Place()
 
 
 def safe(value: object) -> str:
@@ -73,7 +85,7 @@ def is_call(type: str) -> bool:
 
 
 def line(
-    type: str, timestamp: str, run_id: str, seq: int, call_id: str | None, step_id: str | None, payload: bytes
+    type: str, timestamp: str, run_id: str, seq: int, call_id: str | None, place: Place, payload: bytes
 ) -> bytes:
     """Return one event as a line, newline included.
 
@@ -84,6 +96,8 @@ def line(
         head += f'"call_id":"{call_id}",'
     elif is_call(type):
         head += '"call_id":null,'
-    if step_id is not None:
-        head += f'"step_id":"{step_id}",'
+    if place.step_id is not None:
+        head += f'"step_id":"{place.step_id}",'
+    if place.trace_id is not None:
+        head += f'"trace_id":"{place.trace_id}","span_id":"{place.span_id}",'
     return b"".join((head.encode(), b'"payload":', payload, b"}\n"))

@@ -71,7 +71,7 @@ class Feed:
 
     def take(self, record: Record) -> None:
         """Queue the next event, or note its loss. Twice the same is once. The journal's lock is held."""
-        if self._queue.last is record:
+        if self._queue.last is record or (self.sink.wanted is not None and not self.sink.wanted(record)):
             return
         if self._closed:
             self.dropped += 1
@@ -90,6 +90,8 @@ class Feed:
 
         Takes LOCK_WAIT, HELP_TIME, what is made of MAKE bytes, and one write, at most.
         """
+        if self.sink.wanted is not None and not self._queue.items and not self._closed:
+            return
         if self.direct and self._slow < SLOW_WRITES and record.seq is not None:
             began = self._began
             # Only the first waits, however long ago the write began: it may wait for the interpreter by now.
@@ -151,6 +153,11 @@ class Feed:
     @property
     def queued_bytes(self) -> int:
         return self._queue.size
+
+    @property
+    def waiting(self) -> int:
+        """How many events are queued."""
+        return len(self._queue.items)
 
     def _start(self) -> bool:
         if self._thread is not None and self._thread.is_alive():
@@ -228,6 +235,10 @@ class Feed:
         if isinstance(item, threading.Event):
             self._queue.pop()
             item.set()
+            return None
+        if isinstance(item, Record) and self.sink.wanted is not None and not self.sink.wanted(item):
+            self._queue.pop()
+            self._queue.release(item)
             return None
         self._began = now
         failure = guard.failure(self._send, item, everything=everything)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from .rotation import Rotation, born, lock
+from .wanted import Globs, chosen
 
 LOOKS, LOOK_AGAIN = 5, 0.001  # times, seconds
 PIPE_WAIT = 0.05  # seconds that a write waits for whoever reads a pipe
@@ -31,7 +32,10 @@ class FileSink:
 
     `fsync=True` waits after each line until it is on the disk: what was written survives a loss of power.
 
-    Raises ValueError for a setting that makes no sense.
+    The file gets events of the `types` given, globs such as `tool.*`, and with `errors` only those that tell of an
+    error. A `tap.dropped` in it tells of such events alone.
+
+    Raises ValueError for a setting that makes no sense, TypeError for one of another type.
     """
 
     patience: int | None = None
@@ -41,6 +45,8 @@ class FileSink:
         self,
         path: str | os.PathLike[str],
         *,
+        types: Globs | None = None,
+        errors: bool = False,
         rotate_bytes: int | None = None,
         rotate_every: float | timedelta | None = None,
         keep: int | None = None,
@@ -52,6 +58,7 @@ class FileSink:
         if rotate_bytes is not None or rotate_every is not None:
             self.name = os.path.realpath(self.name)  # a link would be renamed, and the file stay for ever
         self.direct = _is_file(self.name)  # a pipe may have nobody who reads it
+        self.wanted = chosen(types, errors)
         self._fsync = fsync
         self._rotation = _rotation(self.name, rotate_bytes, rotate_every, keep)
         self._fd = -1

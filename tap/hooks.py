@@ -155,7 +155,7 @@ def _at_exit() -> None:
         if isinstance(error, BaseException):
             guard.attempt(recorder.end_run_uncaught, error)
         guard.attempt(recorder.finish)
-        guard.attempt(recorder.journal.begin_close, deadline)  # all at once: none takes time from another
+        guard.attempt(recorder.begin_close, deadline)  # all at once: none takes time from another
     for recorder in list(_open):
         guard.attempt(recorder.close, max(0.0, deadline - time.monotonic()))
 

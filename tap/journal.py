@@ -41,7 +41,7 @@ class Journal:
             feed.reset()
 
     def put(self, record: Record) -> None:
-        """Number the event and write it to every sink, or leave that to the threads.
+        """Number the event and write it to every sink, or leave that to the threads; subscribers' always.
 
         Takes LOCK_WAIT for the number, and for each sink what `Feed.catch_up` may take.
         """
@@ -55,6 +55,8 @@ class Journal:
         self.number()
         for feed in self.feeds:
             feed.catch_up(record)
+        for feed in record.audience:
+            feed.catch_up(record)
         took = time.monotonic() - came
         if took > self.longest_wait:
             self.longest_wait = took
@@ -62,7 +64,7 @@ class Journal:
     def put_from_finaliser(self, record: Record) -> None:
         """Leave the event to the threads, without taking any lock. `start` must have been called before."""
         self._intake.append(record)
-        for feed in self.feeds:
+        for feed in (*self.feeds, *record.audience):
             feed.wake()
 
     def number(self, timeout: float = LOCK_WAIT) -> None:
@@ -131,6 +133,8 @@ class Journal:
                 record.seq = run.seq
                 run.seq = record.seq + 1
             for feed in self.feeds:
+                feed.take(record)
+            for feed in record.audience:
                 feed.take(record)
             if record.held:  # from now on the feeds count it
                 held, record.held = record.held, 0

@@ -5,15 +5,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import event, guard, hooks, installed, settings, step
+from . import attached, event, guard, hooks, installed, otel, settings, step
 from . import redact as redaction
-from .backlog import Record
+from .attached import Answers, Attachment
+from .backlog import Made, Record
+from .event import NOWHERE, Place
+from .feed import Feed
 from .journal import DRAIN, Journal
 from .jsonable import dumps, dumps_within
 from .lock import holding
 from .run import Run, active, told
+from .subscriber import Subscription
 from .tools import Call, Calls
 from .transport import Flight
+from .wanted import failed
 
 Work = Callable[[], tuple[str, dict[str, Any]]]
 
@@ -48,6 +53,8 @@ class Recorder:
         self._heirs: dict[str, Run] = {}  # in a forked child: by run_id of the parent's run, the child's own
         self._ancestors: dict[str, str] = {}  # the same for the process that this one was forked from, by run_id
         self._calls = Calls()
+        self._subscribers: tuple[Subscription, ...] = ()
+        self.attachments: tuple[Attachment, ...] = ()  # of all runs
 
     # --- what an agent records; none of this raises --------------------------------------------------------------
 
@@ -99,7 +106,9 @@ class Recorder:
         own = self._heirs.get(run.run_id)
         if own is None:
             parent = self._ancestors.get(run.run_id, run.run_id)
-            own = self._heirs.setdefault(run.run_id, Run(None, run.name, run.metadata, parent))
+            own = Run(None, run.name, run.metadata, parent)
+            own.attachments = run.attachments
+            own = self._heirs.setdefault(run.run_id, own)
         return own
 
     def announce(self, run: Run) -> None:
@@ -118,7 +127,12 @@ class Recorder:
             return
         run.announcing.add(me)
         try:
-            opening = self._record_of(run, "run.started", run.opening(__version__))
+            payload, answers = run.opening(__version__), Answers()
+            try:
+                attached.fill(answers, self.attached_to(run, "run.started"))
+            finally:
+                payload = attached.put_in(payload, answers, "run.started")
+                opening = self._record_of(run, "run.started", payload, None, self._outside())
         finally:
             run.announcing.discard(me)
         holding(run.lock, _LOCK_WAIT, self._open, run, opening, default=None)
@@ -130,7 +144,10 @@ class Recorder:
             return
         run.ended = True
         run.failure = told(error) if error else run.failure
-        self.put(run, "run.ended", run.closing(), counts=True)
+        self.put(run, "run.ended", run.closing(), None, self._outside(), counts=True)
+        for attachment in run.attachments:
+            attachment.end()
+        run.attachments = ()
 
     def end_run_uncaught(self, error: BaseException) -> None:
         """End the default run with an exception that nobody caught."""
@@ -163,6 +180,10 @@ class Recorder:
         """Become the tap of a forked child: nothing of its parent's is written here."""
         self.journal.reset()
         self._calls.reset()
+        for subscriber in self._subscribers:
+            subscriber.feed.reset()
+        for attachment in self.attachments:
+            attachment.reset()
         self.in_flight = {}
         self._ancestors |= {run_id: own.run_id for run_id, own in self._heirs.items() if own.start is not None}
         self._heirs = {}
@@ -174,9 +195,66 @@ class Recorder:
         """Return the run that this thread or task is in."""
         return self.heir(active(self) or self._default)
 
-    def current_step(self) -> str | None:
-        """Return the id of the step that this thread or task is in."""
-        return step.active(self)
+    def current_place(self) -> Place:
+        """Return what this thread or task is in: its step, and the span of OpenTelemetry's."""
+        return Place(step.active(self), *otel.current())
+
+    # --- who takes part in it ------------------------------------------------------------------------------------
+
+    def subscribe(self, subscriber: Subscription) -> None:
+        """Hand this one the events from now on."""
+        self._subscribers = (*self._subscribers, subscriber)
+
+    def unsubscribe(self, subscriber: Subscription) -> None:
+        """Hand it none any more."""
+        self._subscribers = tuple(each for each in self._subscribers if each is not subscriber)
+
+    @property
+    def subscribers(self) -> tuple[Subscription, ...]:
+        return self._subscribers
+
+    def start_threads(self, journal: Journal) -> None:
+        """Make sure that the threads run which write what is recorded in this journal."""
+        journal.start()
+        for subscriber in self._subscribers:
+            subscriber.feed.start()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until what came before is written and handed over everywhere; False if that took longer."""
+        deadline = time.monotonic() + timeout
+        done = self.journal.flush(timeout)
+        marks = [subscriber.feed.mark(deadline) for subscriber in self._subscribers]
+        return done and all(mark is None or mark.wait(max(0.0, deadline - time.monotonic())) for mark in marks)
+
+    def begin_close(self, deadline: float) -> None:
+        """Let all threads write what is queued, until `deadline`, and end."""
+        self.journal.begin_close(deadline)
+        for subscriber in self._subscribers:
+            subscriber.feed.begin_close(deadline)
+
+    def attach(self, attachment: Attachment) -> None:
+        """Ask this one at the events from now on, in the place of one with the same name."""
+        holder = attachment.run or self
+        others = (each for each in holder.attachments if each.name != attachment.name)
+        holder.attachments = (*others, attachment)
+
+    def detach(self, attachment: Attachment) -> None:
+        """Ask it no more."""
+        holder = attachment.run or self
+        holder.attachments = tuple(each for each in holder.attachments if each is not attachment)
+
+    def attached_to(self, run: Run, *types: str) -> list[Attachment]:
+        """Return what is to be asked at an event of this run that may have any of these types."""
+        own = run.attachments
+        if not (self.attachments or own) or attached.asked():
+            return []
+        hidden = {each.name for each in own}
+        wanted = (*(each for each in self.attachments if each.name not in hidden), *own)
+        return [each for each in wanted if any(each.types[type] for type in types)]
+
+    def asking(self, run: Run, *types: str) -> attached.Asking:
+        """Return what to ask async functions at an event of this run that may have any of these types."""
+        return attached.Asking(guard.attempt(self.attached_to, run, *types, default=()))
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -186,41 +264,66 @@ class Recorder:
         type: str,
         payload: dict[str, Any],
         call_id: str | None = None,
-        step_id: str | None = None,
+        place: Place = NOWHERE,
         *,
         counts: bool = False,
         journal: Journal | None = None,
+        answers: Answers | None = None,
     ) -> None:
-        """Record one event, in another journal than the recorder's own if one is given."""
+        """Record one event, in another journal than the recorder's own if one is given.
+
+        What is attached to it is asked for here, unless `answers` has that.
+        """
         if (self.disabled or self.closed) and self._off():
             return
         if not run.announced:
             self.announce(run)
         hooks.goes_on(type)
-        (journal or self.journal).put(self._record_of(run, type, payload, call_id, step_id, counts))
+        wanted = self.attached_to(run, type) if answers is None else ()
+        known = Answers() if answers is None else answers
+        try:
+            if wanted:
+                attached.fill(known, wanted)
+        finally:  # also when the agent is interrupted meanwhile
+            payload = attached.put_in(payload, known, type) if known else payload
+            self._put(journal, run, type, payload, call_id, place, counts)
+
+    def _put(
+        self,
+        journal: Journal | None,
+        run: Run,
+        type: str,
+        payload: dict[str, Any],
+        call_id: str | None,
+        place: Place,
+        counts: bool,
+    ) -> None:
+        (journal or self.journal).put(self._record_of(run, type, payload, call_id, place, counts))
 
     def put_later(
         self,
         journal: Journal,
         run: Run,
         call_id: str,
-        step_id: str | None,
+        place: Place,
         work: Work,
         size: int,
+        answers: Answers | None = None,
     ) -> None:
         """Record an event whose type and payload `work` makes on the writer thread. Takes no locks.
 
-        `size` is what was counted with `journal.hold` for it.
+        `size` is what was counted with `journal.hold` for it, `answers` what is attached to it.
         """
 
-        def later() -> tuple[str, bytes]:
+        def later() -> Made:
             type, payload = work()
-            return type, self._redacted(self._dumps(payload))
+            payload = attached.put_in(payload, answers, type) if answers else payload
+            return type, self._redacted(self._dumps(payload)), failed(payload)
 
         if not self.closed:
-            journal.put_from_finaliser(
-                Record(run, "", call_id, step_id, b"", size, later=later, timestamp=event.now(), held=size)
-            )
+            record = Record(run, "", call_id, place, b"", size, audience=self._audience(), later=later)
+            record.timestamp, record.held = event.now(), size
+            journal.put_from_finaliser(record)
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -230,7 +333,7 @@ class Recorder:
         type: str,
         payload: dict[str, Any],
         call_id: str | None = None,
-        step_id: str | None = None,
+        place: Place = NOWHERE,
         counts: bool = False,
     ) -> Record:
         safe_type = event.safe_type(type)
@@ -248,20 +351,25 @@ class Recorder:
             }
             payload = payload | {"original": original}
         raw = self._dumps(payload)
-        size = len(raw) + _HEAD
+        record = Record(run, safe_type, safe_id, place, b"", len(raw) + _HEAD, counts=counts)
+        record.failed = failed(payload)
+        record.audience = self._audience()
         if self.redact is redaction.default and not self.journal.direct:
             # The threads write all of it: let them do this too. What is the agent's own runs right here.
-            return Record(
-                run,
-                safe_type,
-                safe_id,
-                step_id,
-                b"",
-                size,
-                counts=counts,
-                later=lambda: (safe_type, self._redacted(raw)),
-            )
-        return Record(run, safe_type, safe_id, step_id, self._redacted(raw), size, counts=counts)
+            record.make_later(lambda: (safe_type, self._redacted(raw), record.failed))
+        else:
+            record.payload = self._redacted(raw)
+        return record
+
+    def _audience(self) -> tuple[Feed, ...]:
+        """Return the feeds of the subscribers; of what one of them records none, or that might never end."""
+        subscribers = self._subscribers
+        if not subscribers:
+            return ()
+        here = threading.get_ident()
+        if any(subscriber.calling == here for subscriber in subscribers):
+            return ()
+        return tuple(subscriber.feed for subscriber in subscribers)
 
     def _open(self, run: Run, opening: Record) -> None:
         if run.announced:
@@ -272,6 +380,10 @@ class Recorder:
             self.journal.put(run.start)
         run.announced = True
         hooks.before_multiprocessing_exit(self)
+
+    def _outside(self) -> Place:
+        """Return where a run begins and ends: in no step."""
+        return Place(None, *otel.current())
 
     def _base(self) -> Run:
         return self.heir(self._default)
@@ -302,10 +414,14 @@ class Recorder:
 
     def _close(self, timeout: float) -> None:
         self.finish()
+        deadline = time.monotonic() + timeout
+        self.begin_close(deadline)
         self.journal.close(timeout)
+        for subscriber in self._subscribers:
+            subscriber.feed.close(deadline)
 
     def _record(self, type: str, payload: dict[str, Any]) -> None:
-        self.put(self.current_run(), type, payload, None, self.current_step())
+        self.put(self.current_run(), type, payload, None, self.current_place())
 
     def _tool_called(self, tool_name: str, args: object, call_id: str) -> None:
         if self._off():
@@ -313,7 +429,7 @@ class Recorder:
         run = self.current_run()
         call = Call(tool_name, call_id, run)
         self._calls.add(call)
-        self.put(run, "tool.called", {"tool_name": tool_name, "args": args}, call_id, self.current_step())
+        self.put(run, "tool.called", {"tool_name": tool_name, "args": args}, call_id, self.current_place())
         call.started = time.perf_counter()  # what recording took is no part of it
 
     def _tool_result(self, tool_name: str, result: object, error: object, call_id: str | None) -> None:
@@ -332,4 +448,4 @@ class Recorder:
             "duration_ms": round((time.perf_counter() - call.started) * 1000, 3) if call else None,
         }
         run = self.heir(call.run) if call else self.current_run()
-        self.put(run, "tool.result", payload, call.call_id if call else call_id, self.current_step())
+        self.put(run, "tool.result", payload, call.call_id if call else call_id, self.current_place())

@@ -13,6 +13,7 @@ from .lock import Lock
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .attached import Attachment
     from .backlog import Record
     from .recorder import Recorder
 
@@ -44,6 +45,7 @@ class Run:
         self.announced = False  # whether that was recorded
         self.announcing: set[int] = set()  # threads that are making one
         self.ended = False
+        self.attachments: tuple[Attachment, ...] = ()  # of this run alone
         self.failure: dict[str, Any] | None = None  # `error` and `exception` of what it ended with, or will
         self.lock = Lock()
 
@@ -111,6 +113,8 @@ def active(recorder: "Recorder") -> Run | None:
 
 class RunBlock(Block):
     """What `tap.run()` returns: a context manager, also for `async with`, whose value is itself."""
+
+    opens, closes = "run.started", "run.ended"
 
     def __init__(self, recorder: "Recorder", run_id: str | None, name: str | None, metadata: object) -> None:
         self._recorder = recorder

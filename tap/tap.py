@@ -9,12 +9,16 @@ from typing import Any, Self, TypeVar, overload
 
 from . import clients, guard, hooks, installed, settings
 from . import redact as redaction
+from .attached import Attachment
 from .journal import DRAIN, Journal
 from .recorder import Recorder
 from .redact import Redact
-from .run import Run, RunBlock, is_failure
+from .run import Run, RunBlock, active, is_failure
 from .step import StepBlock
+from .step import decorated as decorated_step
+from .subscriber import Event, Subscription
 from .tools import ToolBlock, decorated
+from .wanted import Globs
 
 Client = TypeVar("Client")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -169,11 +173,23 @@ class Tap:
         """
         return RunBlock(self.recorder, run_id, name, metadata)
 
-    def step(self, name: str, /, **attributes: Any) -> StepBlock:
+    @overload
+    def step(self, name: str, /, **attributes: Any) -> StepBlock: ...
+
+    @overload
+    def step(self, name: Function, /) -> Function: ...
+
+    def step(self, name: Any, /, **attributes: Any) -> Any:
         """Return a context manager (`with` or `async with`) around one step of a run; steps may be nested.
 
-        Events inside name it in their `step_id`. An exception that leaves the block is the step's error.
+        Events inside name it in their `step_id`, and a step inside in its `parent_id`. An exception that leaves
+        the block is the step's error, and goes on unchanged.
+
+        It decorates functions too, plain and async ones and generators: `@tap.step("retrieve", index="sales")`, or
+        `@tap.step` for the name that the function has. Each call is a step.
         """
+        if callable(name) or isinstance(name, classmethod | staticmethod | property):
+            return decorated_step(self.recorder, name)
         return StepBlock(self.recorder, name, attributes)
 
     def record(self, type: str, /, **payload: Any) -> None:
@@ -193,6 +209,63 @@ class Tap:
         """
         return {settings.PARENT_VARIABLE: self.run_id}
 
+    # --- what else the agent wants with the events -------------------------------------------------------------
+
+    def subscribe(
+        self,
+        function: Callable[[Event], object],
+        types: Globs = "*",
+        *,
+        errors: bool = False,
+        max_queue_bytes: int = 8 << 20,
+    ) -> Subscription:
+        """Call a function with each event from now on, and return the handle that ends this (`cancel`).
+
+        The event is a dict as it stands in the trace, redacted, its own for each subscriber. `types` are globs,
+        one or several; with `errors` only events come that tell of an error. The function is called on a thread of
+        its own, in the order of the events. What it raises is counted and reported once. While it is slow, events
+        wait in `max_queue_bytes` of memory; beyond that they are dropped for it, counted, and in their place comes
+        a `tap.dropped`, if that is among the types. What it records goes to the sinks, but to no subscriber.
+
+        The handle tells how many were `delivered`, `failed`, are `queued` and were `dropped`. As a `with` block it
+        waits at its end until all is delivered. Raises TypeError for what is no plain function.
+        """
+        room = settings.size("max_queue_bytes", max_queue_bytes)
+        subscription = Subscription(self.recorder, function, types, errors, room)
+        if self.recorder.recording:
+            self.recorder.subscribe(subscription)
+        return subscription
+
+    def attach(
+        self,
+        name: str,
+        function: Callable[[], Any],
+        on: Globs = "model.response",
+        *,
+        timeout: float | None = 0.1,
+        max_bytes: int = 64 << 10,
+    ) -> Attachment:
+        """Put what a function gives at that moment into the payload of each event of the types `on`.
+
+        It stands under `attached`, by its name: the state of a store, a budget, a memory. Inside a `with
+        tap.run()` block it is asked for that run only, and as long as that lasts; else for all runs, until the
+        handle that is returned is told to `cancel`. A later one with the same name takes its place.
+
+        The function is called on a thread of its own, in the context of the event, and the agent waits for it:
+        `timeout` seconds at most, and no more while a call hangs. With None it is called right where the event
+        happens, without a limit: for what belongs to one thread, as a connection of sqlite3 does. An async
+        function is awaited where the event happens in async code: in `async with` blocks and decorated coroutines,
+        and at what an async client sends.
+
+        In the place of what is late, or raised, is `{"left_out": …}`; of what takes more than `max_bytes` as JSON,
+        `{"truncated": true, "bytes": …}` and, of a dict, the small values. Raises TypeError or ValueError for what
+        is no function, name or number.
+        """
+        room = settings.size("max_bytes", max_bytes)
+        attachment = Attachment(self.recorder, active(self.recorder), name, function, on, timeout, room)
+        self.recorder.attach(attachment)
+        return attachment
+
     # --- the end -----------------------------------------------------------------------------------------------
 
     def flush(self, timeout: float | None = DRAIN) -> bool:
@@ -201,7 +274,7 @@ class Tap:
         None waits as long as it takes.
         """
         timeout = threading.TIMEOUT_MAX / 2 if timeout is None else min(timeout, threading.TIMEOUT_MAX / 2)
-        return bool(guard.attempt(self.recorder.journal.flush, timeout, default=False))
+        return bool(guard.attempt(self.recorder.flush, timeout, default=False))
 
     def close(self) -> None:
         """End the default run and write what is left, for 2 seconds at most. Later events are not recorded."""
@@ -212,7 +285,7 @@ class Tap:
 
         `written` and `dropped` count events, `queued_bytes` the memory that what waits takes, `longest_wait_ms` is
         the longest that recording one event has taken; `sinks` is a list of the first three for each sink, with
-        its `name`.
+        its `name`; `subscribers` one of what each has got: `name`, `delivered`, `failed`, `queued`, `dropped`.
         """
         sinks: list[dict[str, Any]] = [
             {
@@ -229,6 +302,10 @@ class Tap:
             "queued_bytes": sum(sink["queued_bytes"] for sink in sinks) + self.recorder.journal.held(),
             "longest_wait_ms": round(self.recorder.journal.longest_wait * 1000, 3),
             "sinks": sinks,
+            "subscribers": [
+                {name: getattr(each, name) for name in ("name", "delivered", "failed", "queued", "dropped")}
+                for each in self.recorder.subscribers
+            ],
         }
 
     def __enter__(self) -> Self:

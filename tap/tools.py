@@ -1,14 +1,12 @@
 """Tool calls: which result belongs to which call, the `with` block and the decorator."""
 
-import functools
 import inspect
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Self
 
 from . import guard
-from .block import Block
+from .decorated import AroundCall, around, checked
 from .run import Run, is_failure
 
 if TYPE_CHECKING:
@@ -81,12 +79,14 @@ class Calls:
         return same[0] if len(same) == 1 else None
 
 
-class ToolBlock(Block):
+class ToolBlock(AroundCall):
     """What `tap.tool_call()` returns: a context manager, also for `async with`, whose value is itself.
 
     Set `result`, or `error` (text or an exception), inside the block. An exception that leaves the block is the
     error, and goes on unchanged.
     """
+
+    opens, closes = "tool.called", "tool.result"
 
     def __init__(self, recorder: "Recorder", tool_name: str, args: object, call_id: str | None) -> None:
         self.result: Any = None
@@ -107,81 +107,29 @@ class ToolBlock(Block):
         told = error if is_failure(error) else self.error
         self._recorder.record_tool_result(self._tool_name, self.result, told, self.call_id)
 
+    def returned(self, value: Any) -> None:
+        self.result = value
+
+    def gives(self) -> None:
+        self.result = _Items()
+
+    def gave(self, item: Any) -> None:
+        self.result.add(item)
+
 
 def decorated(recorder: "Recorder", function: Any, name: str | None) -> Any:
     """Return what stands in the place of a decorated tool. Raises TypeError for what is no function."""
-    if isinstance(function, classmethod | staticmethod):
-        return type(function)(recorded(recorder, function.__func__, name))
-    if isinstance(function, property):
-        raise TypeError("@tap.tool goes below @property: it takes a function")
-    if not callable(function):
+    if isinstance(function, str):
         raise TypeError(f"@tap.tool takes a function; to give it a name, write @tap.tool(name={function!r})")
-    return recorded(recorder, function, name)
-
-
-def recorded(recorder: "Recorder", function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
-    """Return `function` with its calls recorded; what it is (async, generator) stays so."""
-    tool_name = name or getattr(function, "__name__", None) or type(function).__name__
-    signature = guard.attempt(inspect.signature, function, quiet=True)
+    inner = checked(function, "tap.tool")
+    inner = getattr(inner, "__func__", inner) if isinstance(inner, classmethod | staticmethod) else inner
+    tool_name = name or getattr(inner, "__name__", None) or type(inner).__name__
+    signature = guard.attempt(inspect.signature, inner, quiet=True)
 
     def block(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ToolBlock:
         return ToolBlock(recorder, tool_name, guard.attempt(_named, signature, args, kwargs, quiet=True), None)
 
-    if inspect.isasyncgenfunction(function):
-
-        @functools.wraps(function)
-        async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            with block(args, kwargs) as call:
-                items = call.result = _Items()
-                inner: AsyncGenerator[Any, Any] = function(*args, **kwargs)
-                try:
-                    step = inner.__anext__()
-                    while (item := await _next(step)) is not _END:
-                        items.add(item)
-                        try:
-                            step = inner.asend((yield item))
-                        except GeneratorExit:
-                            raise
-                        except BaseException as exc:  # noqa: BLE001 - an athrow is the inner one's to answer
-                            step = inner.athrow(exc)
-                finally:
-                    await inner.aclose()
-
-    elif inspect.isgeneratorfunction(function):
-
-        @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with block(args, kwargs) as call:
-                items = call.result = _Items()
-                return (yield from _Listening(function(*args, **kwargs), items))
-
-    elif inspect.iscoroutinefunction(function):
-
-        @functools.wraps(function)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with block(args, kwargs) as call:
-                call.result = await function(*args, **kwargs)
-                return call.result
-
-    else:
-
-        @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with block(args, kwargs) as call:
-                call.result = function(*args, **kwargs)
-                return call.result
-
-    return wrapper
-
-
-_END = object()
-
-
-async def _next(step: Awaitable[Any]) -> Any:
-    try:
-        return await step
-    except StopAsyncIteration:
-        return _END
+    return around(function, block)
 
 
 def _named(signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -209,24 +157,3 @@ class _Items(list[Any]):
             self.append(item)
         elif len(self) == MAX_ITEMS:
             self.append("…")
-
-
-class _Listening(Generator[Any, Any, Any]):
-    """A generator that passes everything on to another and keeps what comes out."""
-
-    def __init__(self, inner: Generator[Any, Any, Any], items: _Items) -> None:
-        self._inner = inner
-        self._items = items
-
-    def send(self, value: Any) -> Any:
-        item = self._inner.send(value)
-        self._items.add(item)
-        return item
-
-    def throw(self, *args: Any) -> Any:
-        item = self._inner.throw(*args)
-        self._items.add(item)
-        return item
-
-    def close(self) -> None:
-        self._inner.close()

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import event, guard, hooks
+from . import attached, event, guard, hooks
 from .endpoints import classify
 from .exchange import Exchange, body_value, request_payload, result
 from .run import error_text
@@ -29,21 +29,34 @@ class Flight:
     def __init__(
         self, recorder: "Recorder", request: Any, body: bytes | None, family: str, provider: str | None
     ) -> None:
-        value = body_value(body) if body is not None else _streamed(request)
         self._recorder = recorder
         self.journal = recorder.journal  # that of its request, also where the recorder has another by the end
         self._run = recorder.current_run()
-        self._step_id = recorder.current_step()
+        self._place = recorder.current_place()
         self._call_id = event.new_id(family)
         self._held = 0
         self.exchange = Exchange(family, provider)
-        payload = request_payload(self.exchange, request.method, str(request.url), request.headers, value)
-        recorder.put(self._run, f"{family}.request", payload, self._call_id, self._step_id)
-        self.exchange.started = event.clock()  # what recording took is no part of it
-        recorder.in_flight[self._call_id] = self
+        self._request: Any = (request, body)
+
+    def start(self) -> None:
+        """Record the request."""
+        request, body = self._request
+        self._request = None
+        exchange = self.exchange
+        value = body_value(body) if body is not None else _streamed(request)
+        payload = request_payload(exchange, request.method, str(request.url), request.headers, value)
+        self._recorder.put(self._run, f"{exchange.family}.request", payload, self._call_id, self._place)
+        exchange.started = event.clock()  # what recording took is no part of it
+        self._recorder.in_flight[self._call_id] = self
+
+    def asking(self, *kinds: str) -> attached.Asking:
+        """Return what to ask async functions at an event of one of these kinds."""
+        if kinds == ENDS and self._call_id not in self._recorder.in_flight:
+            return attached.Asking(())  # it has ended
+        return self._recorder.asking(self._run, *(f"{self.exchange.family}.{kind}" for kind in kinds))
 
     def answered(self, response: Any) -> bool:
-        """Note the response's head; False if its body is here already, and the exchange over."""
+        """Note the response's head; False if its body is here already, so that the exchange can end."""
         exchange = self.exchange
         exchange.status = response.status_code
         exchange.headers = dict(response.headers)
@@ -51,11 +64,12 @@ class Flight:
             exchange.times = []
         content = getattr(response, "_content", None)
         if content is None:
-            self.journal.start()  # the end may come in a finaliser, which must not start threads
+            self._recorder.start_threads(
+                self.journal
+            )  # the end may come in a finaliser, which must not start threads
             return True
         exchange.decoded = True
         self.chunk(content)
-        self.end(None)
         return False
 
     def chunk(self, data: bytes) -> None:
@@ -90,14 +104,32 @@ class Flight:
         exchange.end(failure)
         if failure is None:
             hooks.goes_on("model.response")
-        if failure is not None or exchange.heavy:
+        answers = attached.Answers()
+        try:
+            self._ask(answers, failure)
+        finally:
+            self._record(failure, answers)
+
+    def _ask(self, answers: attached.Answers, failure: tuple[str, str, str] | None) -> None:
+        """Ask for what is attached to the end of this exchange; but not in a finaliser."""
+        wanted = self._recorder.attached_to(self._run, *(f"{self.exchange.family}.{kind}" for kind in ENDS))
+        if failure is not None and (failure is DROPPED or failure[1] == "GeneratorExit"):
+            for each in wanted:
+                answers[each] = attached.left_out("the agent has dropped the response")
+        elif wanted:
+            attached.fill(answers, wanted)
+
+    def _record(self, failure: tuple[str, str, str] | None, answers: attached.Answers) -> None:
+        if failure is not None or self.exchange.heavy:
             self._recorder.put_later(
-                self.journal, self._run, self._call_id, self._step_id, self._result, self._held
+                self.journal, self._run, self._call_id, self._place, self._result, self._held, answers
             )
             return
         kind, payload = self._result()
         self.journal.release(self._held)
-        self._recorder.put(self._run, kind, payload, self._call_id, self._step_id, journal=self.journal)
+        self._recorder.put(
+            self._run, kind, payload, self._call_id, self._place, journal=self.journal, answers=answers
+        )
 
     def _result(self) -> tuple[str, dict[str, Any]]:
         done = result(self.exchange, self._recorder.redact, self._recorder.max_event_bytes)
@@ -113,11 +145,12 @@ def failure(error: BaseException) -> tuple[str, str, str]:
 
 
 DROPPED = ("cancelled", "Dropped", "the client dropped the response before its end")
+ENDS = ("response", "error")
 CLOSED = ("cancelled", "Closed", "the client closed the response before its end")
 
 
-def _depart(recorder: "Recorder", request: Any, sure: bool) -> Flight | None:
-    """Return the exchange that begins with this request; None if it may be anybody's, and is not recorded."""
+def _seen(recorder: "Recorder", request: Any, sure: bool) -> Flight | None:
+    """Return the exchange that this request is to start; None if it may be anybody's, and is not recorded."""
     body = _request_body(request)
     family, provider = classify(request.method, request.url.path, body, sure=sure)
     return None if sure and family != "model" else Flight(recorder, request, body, family, provider)
@@ -170,15 +203,17 @@ class SyncTransport(Before):
         self._sure = sure
 
     def handle_request(self, request: Any) -> Any:
-        flight = guard.attempt(_depart, self._recorder, request, self._sure) if self._recorder.recording else None
+        flight = guard.attempt(_seen, self._recorder, request, self._sure) if self._recorder.recording else None
         if flight is None:
             return self._inner.handle_request(request)
+        guard.attempt(flight.start)
         try:
             response = self._inner.handle_request(request)
         except BaseException as exc:
             guard.attempt(flight.end, failure(exc))
             raise
-        guard.attempt(_listen, flight, response, "SyncByteStream")
+        if not guard.attempt(_listen, flight, response, "SyncByteStream", default=True):
+            guard.attempt(flight.end, None)
         return response
 
     def __enter__(self) -> Any:
@@ -198,15 +233,20 @@ class AsyncTransport(Before):
         self._sure = sure
 
     async def handle_async_request(self, request: Any) -> Any:
-        flight = guard.attempt(_depart, self._recorder, request, self._sure) if self._recorder.recording else None
+        flight = guard.attempt(_seen, self._recorder, request, self._sure) if self._recorder.recording else None
         if flight is None:
             return await self._inner.handle_async_request(request)
         try:
+            asking = flight.asking("request")
+            await asking.ask()
+            with asking:
+                guard.attempt(flight.start)
             response = await self._inner.handle_async_request(request)
         except BaseException as exc:
-            guard.attempt(flight.end, failure(exc))
+            await _ended(flight, failure(exc))
             raise
-        guard.attempt(_listen, flight, response, "AsyncByteStream")
+        if not guard.attempt(_listen, flight, response, "AsyncByteStream", default=True):
+            await _ended(flight, None)
         return response
 
     async def __aenter__(self) -> Any:
@@ -217,9 +257,25 @@ class AsyncTransport(Before):
         return await self._inner.__aexit__(*args)
 
 
-def _listen(flight: Flight, response: Any, base: str) -> None:
-    if flight.answered(response):
-        response.stream = _tee(_base(response, base))(response.stream, flight)
+async def _ended(flight: Flight, failure: tuple[str, str, str] | None) -> None:
+    """Record how an exchange ended, in async code: after awaiting what async functions say of the moment."""
+    if failure is not None and failure[0] == "cancelled" and failure is not CLOSED:  # there is no time for that
+        guard.attempt(flight.end, failure)
+        return
+    asking = flight.asking(*ENDS)
+    try:
+        await asking.ask()
+    finally:
+        with asking:
+            guard.attempt(flight.end, failure)
+
+
+def _listen(flight: Flight, response: Any, base: str) -> bool:
+    """Listen to the body of a response that is still to come; False if it is here."""
+    if not flight.answered(response):
+        return False
+    response.stream = _tee(_base(response, base))(response.stream, flight)
+    return True
 
 
 def _base(response: Any, name: str) -> Any:
@@ -277,7 +333,7 @@ class _AsyncTee(_Tee):
         try:
             await self._inner.aclose()
         finally:
-            guard.attempt(self._flight.end, CLOSED)
+            await _ended(self._flight, CLOSED)
 
 
 class _AsyncBody(AsyncGenerator[bytes, None]):
@@ -295,10 +351,10 @@ class _AsyncBody(AsyncGenerator[bytes, None]):
         try:
             chunk: bytes = await anext(self._inner)
         except StopAsyncIteration:
-            guard.attempt(self._flight.end, None)
+            await _ended(self._flight, None)
             raise
         except BaseException as exc:
-            guard.attempt(self._flight.end, CLOSED if self._again else failure(exc))
+            await _ended(self._flight, CLOSED if self._again else failure(exc))
             raise
         guard.attempt(self._flight.chunk, chunk)
         return chunk
@@ -314,7 +370,7 @@ class _AsyncBody(AsyncGenerator[bytes, None]):
             if isinstance(self._inner, AsyncGenerator):
                 await self._inner.aclose()
         finally:
-            guard.attempt(self._flight.end, CLOSED)
+            await _ended(self._flight, CLOSED)
 
     def __del__(self) -> None:
         guard.attempt(self._flight.end, DROPPED)

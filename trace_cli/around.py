@@ -56,10 +56,10 @@ class Around:
                 self._lost = 1
                 talk(f"trace: no event is at {at}: {self._sources[-1].count} were read")
 
-    def events(self, side: Side, size: window.Size, selection: Selection) -> Iterator[Event]:
-        """The selected events on that side of the anchors, at most `selection.max`."""
+    def events(self, side: Side, size: window.Size, selection: Selection, naming: bool = False) -> Iterator[Event]:
+        """The selected events on that side of the anchors, at most `selection.max`. See `select_errors`."""
         trace = self._read()
-        chosen = select(trace, selection._replace(max=None))
+        chosen = select(trace, selection._replace(max=None), naming)
         wanted, runs = trace.only, {each.run for each in self.anchors}
         trace.only = lambda head: (head[RUN_ID].decode(), None) in runs and (not wanted or wanted(head))
         return islice(side(chosen, self.anchors, size), selection.max)
@@ -145,7 +145,7 @@ def answer(
     question = Around(command, files, at, strict)
     found = 0
     with render.results(view, files) as results:
-        for event in question.events(side, size, selection):
+        for event in question.events(side, size, selection, naming=view.pretty):
             results.event(event, src=True)
             found += 1
     return question.status(found)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trace_cli import message, readable
+from trace_cli import attached, message, readable
 from trace_cli.event import Event
 from trace_cli.readable import Line, said
 from trace_cli.text import clock, compact, visible
@@ -58,6 +58,11 @@ def lines(shown: Shown, full: bool = False) -> Iterator[Line]:
             yield from half
     else:
         yield from _any(event, full)
+    for each, _ in shown.halves:
+        if values := attached.of(each):
+            yield Line()
+            yield heading("attached", _elsewhere(shown, each))
+            yield from readable.value_lines(values, indent=2, full=full)
 
 
 def _title(shown: Shown) -> Iterator[Line]:
@@ -71,9 +76,12 @@ def _title(shown: Shown) -> Iterator[Line]:
     facts.append(f"{event.src['file']}:{event.src.get('line')}")
     yield said(" · ".join(facts), "dim")
     run = " ".join(filter(None, (shown.run_name, event.run_id)))
-    step = f" · step {event.step_id}" if event.step_id else ""
-    if run or step:
-        yield said(f"run {run}{step}", "dim")
+    if run:
+        yield said(f"run {run}", "dim")
+    if event.step_id:
+        yield said(f"step {' '.join(filter(None, (event.step, event.step_id)))}", "dim")
+    if event.span:
+        yield said("OpenTelemetry trace {} span {}".format(*event.span), "dim")
 
 
 def _errors(shown: Shown) -> Iterator[Line]:
@@ -250,6 +258,8 @@ def _missing_body(payload: Mapping[str, Any], full: bool) -> Iterator[Line]:
 
 def _any(event: Event, full: bool) -> Iterator[Line]:
     payload = dict(event.payload)
+    if attached.of(event):
+        del payload["attached"]  # comes last
     inner = payload.get("message")
     if isinstance(inner, Mapping) and ("content" in inner or "role" in inner):
         del payload["message"]

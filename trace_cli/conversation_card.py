@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from trace_cli import card, delta, message, readable
+from trace_cli.attached import State
 from trace_cli.conversation import Context
 from trace_cli.event import Event
 from trace_cli.readable import Line, said
@@ -12,10 +13,15 @@ from trace_cli.text import clock, visible
 NONE = "no request to a model came before this event"
 
 
-def lines(context: Context | None, full: bool = False, usage: Mapping[str, Any] | None = None) -> Iterator[Line]:
+def lines(
+    context: Context | None,
+    full: bool = False,
+    usage: Mapping[str, Any] | None = None,
+    state: Mapping[str, State] | None = None,
+) -> Iterator[Line]:
     """All that the model had been sent, and what is known since. Long texts are folded unless `full`.
 
-    `usage` is as `conversation.spent` gives it.
+    `usage` is as `conversation.spent` gives it, `state` what the agent had attached to events by then.
     """
     if context is None:
         yield said(NONE, "dim")
@@ -30,6 +36,9 @@ def lines(context: Context | None, full: bool = False, usage: Mapping[str, Any] 
     names = message.tool_names(context.messages)
     for number, each in enumerate(context.messages):
         yield from card.numbered_message(number, each, names, full)
+    for name, known in (state or {}).items():
+        yield card.heading("attached", name, f"event {known.event.index}")
+        yield from readable.value_lines(known.value, indent=2, full=full)
 
 
 def changed_lines(context: Context | None, before: Event | None, full: bool = False) -> Iterator[Line]:

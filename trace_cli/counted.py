@@ -34,6 +34,8 @@ def left_out(event: Event) -> Iterator[str]:
     yield from (f"/{key}" for key in _HEAD)
     if event.step_id is not None:
         yield "/step_id"
+    if event.span is not None:
+        yield from ("/trace_id", "/span_id")
     if event.type == "run.ended":
         yield from (f"/payload/{key}" for key in _BY_THE_TAP if key in event.payload)
     counted = _COUNTED.get(event.type)

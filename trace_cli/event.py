@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from trace_cli.errors import BadLine
-from trace_cli.head import CALL_ID, RUN_ID, SEQ, STEP_ID, TIMESTAMP, TYPE, head_fields
+from trace_cli.head import CALL_ID, RUN_ID, SEQ, SPAN_ID, STEP_ID, TIMESTAMP, TRACE_ID, TYPE, head_fields
 
 TYPE_KEYS = ("type", "event_type", "kind", "event")
 TIME_KEYS = ("timestamp", "ts", "time", "@timestamp")
@@ -22,8 +22,11 @@ class Event:
     `head` is that of a canonical line (`lines.heads`): what a head says is read from it alone. `may_flag_error` is
     False where the line is known to have no key that ends in `_error`: is_error, or the _error of a command.
     `file`, `line` (from 1) and `offset` (decompressed bytes) say where it stands; `index` counts from 0 over
-    all that was read. Attributes that a line lacks are None, an absent type is "".
+    all that was read. Attributes that a line lacks are None, an absent type is "". `step` is the path of the step
+    that it stands in (`steps.Steps`), where somebody followed those.
     """
+
+    step: str | None = None
 
     def __init__(
         self,
@@ -126,6 +129,12 @@ class Event:
         """The enclosing step."""
         return self._id(STEP_ID, "step_id")
 
+    @property
+    def span(self) -> tuple[str, str] | None:
+        """The `trace_id` and `span_id` of OpenTelemetry, if both are there."""
+        ids = self._id(TRACE_ID, "trace_id"), self._id(SPAN_ID, "span_id")
+        return ids if ids[0] and ids[1] else None  # type: ignore[return-value]
+
     @cached_property
     def payload(self) -> dict[str, Any]:
         """The payload; of a foreign line without one, all that is not head."""
@@ -209,7 +218,10 @@ class Event:
         from trace_cli import summary
         from trace_cli.text import visible
 
-        return visible(summary.of(self))
+        around = self.step
+        if around is not None and self.type.startswith("step."):  # which says its own name
+            around = around.rpartition("/")[0]
+        return visible(f"[{around}] {summary.of(self)}" if around else summary.of(self))
 
     def __repr__(self) -> str:
         return f"<Event {self.index} {self.type or '(no type)'} {self.file}:{self.line}>"

@@ -12,6 +12,7 @@ from trace_cli.event import Event
 from trace_cli.message import Tokens
 from trace_cli.retries import Error
 from trace_cli.run_errors import ORPHAN, RunErrors
+from trace_cli.steps import Steps
 
 _NEVER = float("nan")  # the time of an event without one
 
@@ -39,8 +40,8 @@ class Run:
 class Index:
     """The events of a trace, numbered from 0. Their bytes are read again when they are asked for.
 
-    Memory grows by some sixty bytes an event, and with the number of errors and runs. Events may be added by
-    another thread: what lies below `len()` is whole. With `keep` the events themselves stay in memory. `wanted`
+    Memory grows by some sixty bytes an event, and with the number of errors, runs and steps. Events may be added
+    by another thread: what lies below `len()` is whole. With `keep` the events themselves stay in memory. `wanted`
     narrows down which errors may be a run's first.
     """
 
@@ -50,6 +51,7 @@ class Index:
         self.runs: list[Run] = []
         self.errors: dict[int, dict[str, Any]] = {}  # number -> `_error`
         self.error_numbers: list[int] = []  # sorted
+        self.steps = Steps(every=True)
         self.type_of = array("I")  # by number: which of `types`
         self.run_of = array("I")
         self.time_of = array("d")  # seconds since 1970
@@ -86,6 +88,8 @@ class Index:
         """Takes the next event. What its file cannot give again, and what is to be `copied`, is kept in a copy."""
         number = self._count
         run = self._run(event)
+        self.steps.feed(event)
+        event.step = self.steps.path(event.step_id)
         self._place_of.append(self._place(event, copied))
         self._file_of.append(self._numbered(self.files, "file", event.file))
         self._line_of.append(event.line)
@@ -258,6 +262,7 @@ class Index:
             found = None
         if found is None or found.type != self.type(number):
             raise TraceError(f"{file}:{row}: changed while it was looked at", "start again")
+        found.step = self.steps.path(found.step_id)
         return found
 
     def of_run(self, run: Run) -> Iterator[int]:

@@ -7,7 +7,7 @@ from typing import Any
 from jmespath.functions import Functions
 from jmespath.visitor import TreeInterpreter, _is_comparable
 
-from trace_cli.head import CALL_ID, RUN_ID, SEQ, STEP_ID, TIMESTAMP, TYPE
+from trace_cli.head import CALL_ID, RUN_ID, SEQ, SPAN_ID, STEP_ID, TIMESTAMP, TRACE_ID, TYPE
 
 OfHead = Callable[[re.Match[bytes]], Any]
 
@@ -46,6 +46,8 @@ _FIELDS: dict[str, OfHead] = {
     "seq": lambda head: int(head[SEQ]),
     "call_id": _id(CALL_ID),
     "step_id": _id(STEP_ID),
+    "trace_id": _id(TRACE_ID),
+    "span_id": _id(SPAN_ID),
 }
 
 

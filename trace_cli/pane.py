@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from trace_cli import card, conversation, conversation_card, delta, layout, links, readable
+from trace_cli import attached, card, conversation, conversation_card, delta, layout, links, readable
 from trace_cli.errors import TraceError
 from trace_cli.index import Index
 from trace_cli.layout import Row
@@ -111,7 +111,9 @@ def _lines(index: Index, number: int, partner: int | None, view: str, full: bool
         if view == RAW:
             yield from readable.json_lines(index.raw(number))
         elif view == CONVERSATION:
-            yield from conversation_card.lines(conversation.at(index.backwards(number)), full)
+            yield from conversation_card.lines(
+                conversation.at(index.backwards(number)), full, state=attached.at(index.backwards(number))
+            )
         elif view == DELTA:
             yield from _new_lines(index, number, full)
         else:

@@ -146,6 +146,13 @@ _SELECTION: tuple[Any, ...] = (
     click.option(
         "--tool", "tools", multiple=True, metavar="GLOB", help="Calls and results of this tool; repeatable (or)."
     ),
+    click.option(
+        "--step",
+        "steps",
+        multiple=True,
+        metavar="GLOB",
+        help="Inside this step, by name or path: plan, plan/search; repeatable (or).",
+    ),
     click.option("--error", is_flag=True, help="Errors only."),
     click.option("--run", metavar="ID", help="Of this run, by id or name; a glob too: '0197*'."),
     click.option("-g", "--grep", type=REGEX, metavar="REGEX", help="Lines that match, as they are in the file."),

@@ -165,6 +165,8 @@ def _particulars(error: Error) -> Iterator[str]:
     if where := message.raised_in(error.event.payload.get("exception")):
         yield f"raised in {where}"
     yield f"{error.kind}{', recovered later' if error.recovered else ', never recovered'}"
+    if error.step:
+        yield f"in step {error.step}"
     if error.end or error.event.own:
         names = " ".join(filter(None, (error.run_name, error.event.run_id)))
         yield f"run {names}{'' if error.end else ' has no end'}"

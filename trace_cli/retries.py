@@ -14,7 +14,8 @@ _STATUSES = {408, 409, 429}  # and all from 500: what the SDKs send again by the
 class Error:
     """An event that is an error. `recovered` is None until it is known; `key` names what can recover it.
 
-    `run_name` and `end`, the `run.ended`, are what was learnt of its run until the error was given out.
+    `step` is the path of the step that it happened in. `run_name` and `end`, the `run.ended`, are what was learnt
+    of its run until the error was given out.
     """
 
     event: Event
@@ -23,6 +24,7 @@ class Error:
     tool_name: str | None = None
     recovered: bool | None = None
     key: object = None
+    step: str | None = None
     run_name: str | None = None
     end: Event | None = None
 
@@ -32,6 +34,7 @@ class Error:
             "kind": self.kind,
             "message": self.message,
             "tool_name": self.tool_name,
+            "step": self.step,
             "recovered": self.recovered,
         }
 

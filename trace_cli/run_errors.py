@@ -21,6 +21,7 @@ from typing import Any
 from trace_cli import line, message, retries
 from trace_cli.event import Event
 from trace_cli.retries import Error, Retries
+from trace_cli.steps import Steps
 from trace_cli.text import compact
 
 _BAD_LEVELS = {"error", "err", "fatal", "critical", "crit", "alert", "emerg", "emergency", "panic"}
@@ -58,6 +59,7 @@ class RunErrors:
         self._told_calls: set[str] = set()  # call_ids whose error a tool.result said
         self._told_tools: Counter[str | None] = Counter()  # tool.results with an error, no request with it yet
         self._sent: set[str] = set()  # ids of the tool results that a request brought
+        self._steps = Steps()
         self._next_seq: int | None = 0  # None: not all of the run was read
 
     @property
@@ -107,6 +109,8 @@ class RunErrors:
             if error is None:
                 continue
             self._waiting.pop(error.event.index, None)
+            if error.step is None:
+                error.step = self._steps.path(error.event.step_id)
             if self._wanted(error.event):
                 kept.append(error)
                 if error.recovered is not True:
@@ -209,7 +213,12 @@ class RunErrors:
         self._told_tools[event.tool_name] += 1
         return self._keep(Error(event, "tool", compact(event.failure), event.tool_name, None, key))
 
+    def _step_started(self, event: Event) -> list[Error]:
+        self._steps.feed(event)
+        return []
+
     def _step_ended(self, event: Event) -> list[Error]:
+        self._steps.feed(event)
         key = ("step", str(event.payload.get("name")))
         if event.payload.get("error") is None:
             self._recover(key)
@@ -239,6 +248,7 @@ _JUDGES: dict[str, Callable[[RunErrors, Event], list[Error]]] = {
     "http.error": RunErrors._request_failed,
     "tool.called": RunErrors._tool_called,
     "tool.result": RunErrors._tool_result,
+    "step.started": RunErrors._step_started,
     "step.ended": RunErrors._step_ended,
     "run.ended": RunErrors._run_ended,
 }
@@ -292,4 +302,6 @@ def _stated_error(event: Event) -> Error | None:
 
 def _judged_before(event: Event, row: Mapping[str, Any]) -> Error:
     """An `_error` that an earlier command put into the line: it had read more than this one may have."""
-    return Error(event, str(row.get("kind")), str(row.get("message")), row.get("tool_name"), row.get("recovered"))
+    found = Error(event, str(row.get("kind")), str(row.get("message")), row.get("tool_name"), row.get("recovered"))
+    found.step = row.get("step")
+    return found

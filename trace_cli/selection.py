@@ -8,12 +8,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from trace_cli.event import Event, seconds
-from trace_cli.head import RUN_ID, TIMESTAMP, TYPE, Condition
+from trace_cli.head import RUN_ID, STEP_ID, TIMESTAMP, TYPE, Condition
 from trace_cli.reading import Reading
 
 if TYPE_CHECKING:
     from trace_cli.expression import Field
     from trace_cli.retries import Error
+    from trace_cli.steps import Steps
 
 
 class Moment(NamedTuple):
@@ -24,13 +25,14 @@ class Moment(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """An event is wanted when all that is given holds; of several types or tools one is enough.
+    """An event is wanted when all that is given holds; of several types, tools or steps one is enough.
 
     `where` are expressions that must hold. `invert` turns the whole round, but for `run`, `since`, `until`.
     """
 
     types: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
     error: bool = False
     run: str | None = None
     grep: re.Pattern[bytes] | None = None
@@ -42,9 +44,12 @@ class Selection(NamedTuple):
 
 
 class Matcher:
-    """Tells which events a selection wants. `watch` must see every event: a run's time counts from its first."""
+    """Tells which events a selection wants. `watch` must see every event: a run's time counts from its first.
 
-    def __init__(self, selection: Selection) -> None:
+    With `naming` it tells each event in which step it is (`Event.step`).
+    """
+
+    def __init__(self, selection: Selection, naming: bool = False) -> None:
         self._selection = selection
         self._types = _Types(selection.types)
         self._starts: dict[object, float] = {}
@@ -53,6 +58,8 @@ class Matcher:
         self._bounded = self._timed or selection.run is not None
         self._relative = any(moment and moment.of_run for moment in moments)
         self._named: set[str | None] = set()  # runs whose name is the wanted one
+        self._steps = _followed() if naming or selection.steps else None
+        self._inside: set[str] = set()  # the wanted steps, and all inside of them
         self._conditions: list[Callable[[Event], bool]] = []
         if selection.types:
             self._conditions.append(lambda event: self._types[event.type])
@@ -60,6 +67,8 @@ class Matcher:
             self._conditions.append(lambda event: grep.search(event.raw) is not None)
         if selection.tools:
             self._conditions.append(lambda event: _matches(event.tool_name, selection.tools))
+        if selection.steps:
+            self._conditions.append(lambda event: self._in_step(event.step_id))
         self._conditions += (field.holds for field in selection.where)
 
     def by_head(self) -> Condition | None:
@@ -73,18 +82,25 @@ class Matcher:
             conditions.append(lambda head: types[head[TYPE]])
         if chosen.run is not None:
             conditions.append(lambda head: self._of_run(head[RUN_ID].decode()))
+        if chosen.steps:
+            conditions.append(lambda head: head[STEP_ID] is not None and self._in_step(head[STEP_ID].decode()))
         if self._timed:
             conditions.append(lambda head: self._in_time(seconds(head[TIMESTAMP].decode()), 0))
         conditions += (field.may_hold for field in chosen.where if field.by_head)
-        if chosen.run is not None:  # then the event is needed that knows the name of its run
-            return lambda head: head[TYPE] == b"run.started" or all(may_hold(head) for may_hold in conditions)
+        needed: tuple[bytes, ...] = ()  # what knows the name of a run, or of a step
+        if chosen.run is not None:
+            needed += (b"run.started",)
+        if self._steps is not None:
+            needed += (b"step.started", b"step.ended")
+        if needed and conditions:
+            return lambda head: head[TYPE] in needed or all(may_hold(head) for may_hold in conditions)
         if len(conditions) > 1:
             return lambda head: all(may_hold(head) for may_hold in conditions)
         return conditions[0] if conditions else None
 
     def watch(self, events: Iterable[Event]) -> Iterable[Event]:
-        """Passes the events on, noting when each run began and how it is called."""
-        noted = self._relative or self._selection.run is not None
+        """Passes the events on, noting when each run began and how it is called, and the same of steps."""
+        noted = self._relative or self._selection.run is not None or self._steps is not None
         return self._noting(events) if noted else events
 
     def _noting(self, events: Iterable[Event]) -> Iterator[Event]:
@@ -97,7 +113,18 @@ class Matcher:
                 given = original.get("run_id") if isinstance(original, dict) else None
                 if _matches(event.payload.get("name"), (run,)) or _matches(given, (run,)):
                     self._named.add(event.run_id)
+            if self._steps is not None and event.step_id is not None:
+                self._note_step(event, self._steps)
             yield event
+
+    def _note_step(self, event: Event, steps: "Steps") -> None:
+        steps.feed(event)
+        event.step = steps.path(event.step_id)
+        if event.type == "step.started" and self._selection.steps and event.step_id is not None:
+            names = (event.payload.get("name"), event.step, event.step_id)
+            around = event.payload.get("parent_id")
+            if around in self._inside or any(_matches(name, self._selection.steps) for name in names):
+                self._inside.add(event.step_id)
 
     def wants(self, event: Event, is_error: bool = True) -> bool:
         """Whether the event is wanted; `is_error` only counts where the selection asks for errors."""
@@ -118,11 +145,20 @@ class Matcher:
         run = self._selection.run
         return run is None or run_id in self._named or _matches(run_id, (run,))
 
+    def _in_step(self, step_id: str | None) -> bool:
+        return step_id in self._inside or _matches(step_id, self._selection.steps)
+
     def _in_time(self, time: float | None, start: float) -> bool:
         since, until = self._selection.since, self._selection.until
         if time is None or (since and time < since.seconds + (start if since.of_run else 0)):
             return False
         return not (until and time > until.seconds + (start if until.of_run else 0))
+
+
+def _followed() -> "Steps":
+    from trace_cli.steps import Steps  # few traces are asked for steps
+
+    return Steps()
 
 
 class _Types(dict[str | bytes, bool]):
@@ -153,17 +189,22 @@ def count_types(trace: Reading, selection: Selection) -> dict[str, int]:
     return Counter(event.type for event in select(trace, selection))
 
 
-def select(events: Iterable[Event], selection: Selection) -> Iterator[Event]:
+def select(events: Iterable[Event], selection: Selection, naming: bool = False) -> Iterator[Event]:
     """The wanted events, in their order, at most `selection.max`; reading stops there."""
-    return (event for event, _ in select_errors(events, selection))
+    return (event for event, _ in select_errors(events, selection, naming))
 
 
-def select_errors(events: Iterable[Event], selection: Selection) -> Iterator["tuple[Event, Error | None]"]:
-    """The wanted events, each with the error that it is: looked for only where the selection asks for errors."""
-    matcher = Matcher(selection)
+def select_errors(
+    events: Iterable[Event], selection: Selection, naming: bool = False
+) -> Iterator["tuple[Event, Error | None]"]:
+    """The wanted events, each with the error that it is: looked for only where the selection asks for errors.
+
+    With `naming` each knows in which step it is.
+    """
+    matcher = Matcher(selection, naming)
     if isinstance(events, Reading):
         events.only = matcher.by_head()
-        events.alone = selection.run is None
+        events.alone = selection.run is None and not selection.steps
         events.judging = selection.error
     watched = matcher.watch(events)
     wants = matcher.wants

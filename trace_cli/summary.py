@@ -71,9 +71,28 @@ def _summary_of_start(event: Event) -> str:
 
 
 def _summary_of_end(event: Event) -> str:
-    duration = event.payload.get("duration_ms")
-    took = f"{duration / 1000:.1f} s" if isinstance(duration, int | float) and duration < 1e15 else ""
-    parts = (str(event.payload.get("status") or ""), took, compact(event.failure or ""))
+    payload = event.payload
+    return _joined(str(payload.get("status") or ""), _took(payload), compact(event.failure or ""))
+
+
+def _summary_of_step(event: Event) -> str:
+    payload = event.payload
+    attributes = payload.get("attributes") if event.type == "step.started" else None
+    failure = event.failure
+    return _joined(
+        compact(payload.get("name") or ""),
+        compact(attributes) if attributes else "",
+        _took(payload),
+        f"✗ {compact(failure)}" if failure else "",
+    )
+
+
+def _took(payload: Mapping[str, Any]) -> str:
+    duration = payload.get("duration_ms")
+    return f"{duration / 1000:.1f} s" if isinstance(duration, int | float) and duration < 1e15 else ""
+
+
+def _joined(*parts: str) -> str:
     return "  ".join(part for part in parts if part)
 
 
@@ -97,4 +116,6 @@ _summaries = {
     "http.error": _summary_of_model_error,
     "tool.called": _summary_of_call,
     "tool.result": _summary_of_result,
+    "step.started": _summary_of_step,
+    "step.ended": _summary_of_step,
 }

@@ -131,13 +131,23 @@ def defaults(function: Callable[..., Any]) -> list[str]:
     """`option=default` of a function, as the page writes them."""
     options = inspect.signature(function).parameters.values()
     shown = {option.name: option.default for option in options if option.default is not inspect.Parameter.empty}
-    return [f"{name}={getattr(value, '__name__', value)}" for name, value in shown.items()]
+    quoted = {name: rf"\(dq{value}\(dq" for name, value in shown.items() if isinstance(value, str)}
+    return [f"{name}={getattr(value, '__name__', value)}" for name, value in (shown | quoted).items()]
 
 
 @pytest.mark.parametrize(
     ("name", "function"),
-    [("TAP", Tap), ("TAP", Tap.flush), ("TAP", Tap.install), ("SINKS", FileSink), ("TESTING", capture)],
-    ids=["Tap", "flush", "install", "FileSink", "capture"],
+    [
+        ("TAP", Tap),
+        ("TAP", Tap.flush),
+        ("TAP", Tap.install),
+        ("TAP", Tap.subscribe),
+        ("TAP", Tap.attach),
+        ("SINKS", FileSink),
+        ("SINKS", CallbackSink),
+        ("TESTING", capture),
+    ],
+    ids=["Tap", "flush", "install", "subscribe", "attach", "FileSink", "CallbackSink", "capture"],
 )
 def test_the_library_page_has_every_option_and_its_default(name: str, function: Callable[..., Any]) -> None:
     assert [each for each in defaults(function) if each not in section(name)] == []
@@ -153,10 +163,15 @@ def test_the_library_page_has_every_method_and_no_other() -> None:
 
 def test_the_library_page_has_the_keys_of_stats() -> None:
     tap = Tap(writer=lambda line: None)
+    tap.subscribe(print)
     stats = tap.stats()
     tap.close()
     told = section("TAP").partition(".B stats()")[2]
-    assert [key for key in {**stats, **stats["sinks"][0]} if not re.search(rf"\b{key}\b", told)] == []
+    assert [
+        key
+        for key in {**stats, **stats["sinks"][0], **stats["subscribers"][0]}
+        if not re.search(rf"\b{key}\b", told)
+    ] == []
 
 
 def said_on_stderr() -> Iterator[str]:
@@ -186,4 +201,4 @@ def test_a_program_of_the_library_page_runs(
 
 
 def test_the_library_page_has_programs() -> None:
-    assert len(PROGRAMS) == 3
+    assert len(PROGRAMS) == 4

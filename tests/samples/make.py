@@ -12,6 +12,7 @@ from typing import Any
 
 Event = tuple[str, str | None, dict[str, Any]]
 STEP = "step_id"  # of a payload: goes into the head
+SPAN = "span"  # the same: a trace_id and a span_id
 
 
 def run(run_id: str, events: list[Event], minute: int = 17) -> list[bytes]:
@@ -29,7 +30,10 @@ def run(run_id: str, events: list[Event], minute: int = 17) -> list[bytes]:
             head["call_id"] = call_id
         if STEP in payload:
             head["step_id"] = payload[STEP]
-        lines.append(dump({**head, "payload": {key: value for key, value in payload.items() if key != STEP}}))
+        if SPAN in payload:
+            head["trace_id"], head["span_id"] = payload[SPAN]
+        shown = {key: value for key, value in payload.items() if key not in (STEP, SPAN)}
+        lines.append(dump({**head, "payload": shown}))
     return lines
 
 
@@ -216,6 +220,58 @@ STEPS = [
     ended(),
 ]
 
+
+def in_step(step: str, event: Event) -> Event:
+    """An event within a step."""
+    kind, call, payload = event
+    return kind, call, {STEP: step, **payload}
+
+
+def step(step_id: str, kind: str, name: str, parent: str | None = None, **more: Any) -> Event:
+    """The beginning or the end of a step."""
+    payload = {"name": name, "attributes": more.pop("attributes", {}), "parent_id": parent, **more}
+    return f"step.{kind}", None, {STEP: step_id, **payload}
+
+
+def inside(step_id: str, *events: Event) -> list[Event]:
+    """Events of a step, under one span of OpenTelemetry."""
+    spans = {SPAN: ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"), STEP: step_id}
+    return [(kind, call, {**spans, **payload}) for kind, call, payload in events]
+
+
+OK = {"error": None, "exception": None}
+NO_INDEX = {
+    "error": "no such index",
+    "exception": {"type": "LookupError", "traceback": '  File "agent.py", line 7, in search\nLookupError'},
+}
+CITED = {"attached": {"citations": [{"claim": "31 M", "source": "ledger"}], "budget": {"left_out": "it raised"}}}
+# Steps in steps: the second search fails in the step that the report's are retrieved in.
+NESTED = [
+    started("report"),
+    step("s1", "started", "report"),
+    step("s2", "started", "retrieve", "s1", attributes={"region": "EMEA"}),
+    *inside(
+        "s2",
+        request("c1", ASK),
+        response("c1", SEARCHING),
+        called("toolu_1", "search", query="Q1 revenue"),
+        result("toolu_1", "search", ["31 M"]),
+    ),
+    step("s2", "ended", "retrieve", "s1", attributes={"region": "EMEA"}, **OK, duration_ms=2210.5),
+    step("s3", "started", "retrieve", "s1", attributes={"region": "APAC"}),
+    step("s4", "started", "rank", "s3"),
+    *inside("s4", called("toolu_2", "search", query="APAC"), result("toolu_2", "search", None, "no such index")),
+    step("s4", "ended", "rank", "s3", **NO_INDEX, duration_ms=104.25),
+    step("s3", "ended", "retrieve", "s1", attributes={"region": "APAC"}, **NO_INDEX, duration_ms=150.5),
+    in_step("s1", request("c2", searched("31 M"))),
+    in_step("s1", response("c2", [text("31 M.")], "end_turn")),
+    step("s1", "ended", "report", **OK, duration_ms=9000.5),
+    ("note", None, {"message": "published"}),
+    ended(),
+]
+NESTED[4][2].update(CITED)
+NESTED[15][2].update(attached={"citations": [{"claim": "31 M", "source": "q1.md"}]})
+
 ESCAPES = "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J [bold]x[/] \u202egnp.exe \x08\x7f \r\n\ttab"
 HOSTILE = [
     started(ESCAPES),
@@ -223,12 +279,6 @@ HOSTILE = [
     result("toolu_1", "rm \x1b[2J", None, ESCAPES),
     ended(ESCAPES),
 ]
-
-
-def in_step(step: str, event: Event) -> Event:
-    """An event within a step."""
-    kind, call, payload = event
-    return kind, call, {STEP: step, **payload}
 
 
 def answered(call: str, items: list[dict[str, Any]], number: int, **more: Any) -> Event:
@@ -411,6 +461,7 @@ def samples() -> dict[str, bytes]:
             *run("error-body", [request("c1", ASK), ERROR_BODY], 28),
         ],
         "steps": run("steps", STEPS, 29),
+        "nested": run("nested", NESTED, 37),
         "interleaved": interleaved(run("left", FAILED, 30), run("right", RECOVERED, 31), run("fine", FINE, 32)),
         "openai": run("openai", OPENAI, 34),
         "subagents": run("subagents", SUBAGENTS, 35),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 
 def test_a_line_has_its_keys_in_order() -> None:
-    line = event.line("tool.called", "2026-05-24T03:17:04.123456Z", "r", 7, "c", "s", b'{"a":1}')
+    line = event.line("tool.called", "2026-05-24T03:17:04.123456Z", "r", 7, "c", event.Place("s"), b'{"a":1}')
     assert line == (
         b'{"v":1,"type":"tool.called","timestamp":"2026-05-24T03:17:04.123456Z","run_id":"r","seq":7,'
         b'"call_id":"c","step_id":"s","payload":{"a":1}}\n'
@@ -19,8 +19,10 @@ def test_a_line_has_its_keys_in_order() -> None:
 
 
 def test_only_calls_have_a_call_id() -> None:
-    assert b'"seq":0,"call_id":null,"payload"' in event.line("model.error", "t", "r", 0, None, None, b"{}")
-    assert b'"seq":0,"payload"' in event.line("run.started", "t", "r", 0, None, None, b"{}")
+    assert b'"seq":0,"call_id":null,"payload"' in event.line(
+        "model.error", "t", "r", 0, None, event.NOWHERE, b"{}"
+    )
+    assert b'"seq":0,"payload"' in event.line("run.started", "t", "r", 0, None, event.NOWHERE, b"{}")
 
 
 @given(st.text())
@@ -32,7 +34,7 @@ def test_a_safe_text_needs_no_escapes(text: str) -> None:
 @given(st.text(), st.text(), st.text(), st.text())
 def test_every_line_is_json(type: str, run_id: str, call_id: str, step_id: str) -> None:
     ids = [event.safe(each) for each in (type, run_id, call_id, step_id)]
-    line = event.line(ids[0], event.now(), ids[1], 0, ids[2], ids[3], b"{}")
+    line = event.line(ids[0], event.now(), ids[1], 0, ids[2], event.Place(ids[3]), b"{}")
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
     assert json.loads(line)["type"] == ids[0]

@@ -155,7 +155,11 @@ def test_steps(tap: Tap, trace: Trace) -> None:
         None,
     ]
     assert [event["payload"]["error"] for event in trace.events("step.ended")] == [None, "bad", None]
-    assert trace.events("step.started")[0]["payload"] == {"name": "plan", "attributes": {"goal": "x"}}
+    assert trace.events("step.started")[0]["payload"] == {
+        "name": "plan",
+        "attributes": {"goal": "x"},
+        "parent_id": None,
+    }
 
 
 def test_an_uncaught_exception(trace: Trace) -> None:

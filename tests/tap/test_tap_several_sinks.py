@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from agenttap import CallbackSink, FileSink, Tap, guard
 from agenttap.backlog import Record
+from agenttap.event import NOWHERE
 from traced import Trace
 
 
@@ -134,7 +135,7 @@ def test_a_stream_is_put_together_once(tmp_path: Path) -> None:
     with Tap(sinks=[writer(into) for into in lines]) as tap:
         tap.recorder.journal.start()
         tap.record("first")
-        tap.recorder.put_later(tap.recorder.journal, tap.recorder.current_run(), "call", None, later, 0)
+        tap.recorder.put_later(tap.recorder.journal, tap.recorder.current_run(), "call", NOWHERE, later, 0)
     assert len(made) == 1
     assert [[event["type"] for event in parsed(each)] for each in lines] == [
         ["run.started", "first", "late", "run.ended"]
@@ -159,7 +160,7 @@ def test_what_was_made_counts_with_its_real_size(trace: Trace) -> None:
         assert tap.recorder.journal.hold(1000)
         run = tap.recorder.current_run()
         tap.recorder.put_later(
-            tap.recorder.journal, run, "call", None, lambda: ("late", {"text": "x" * 100_000}), 1000
+            tap.recorder.journal, run, "call", NOWHERE, lambda: ("late", {"text": "x" * 100_000}), 1000
         )
         tap.record("behind")  # written behind it, so it was made
         assert trace.types()[-2:] == ["late", "behind"]
@@ -193,12 +194,12 @@ def test_an_event_behind_a_short_stream_is_there_when_the_call_returns(trace: Tr
     feed.start = lambda: True  # type: ignore[method-assign]  # no thread takes part
     assert tap.recorder.journal.hold(130_000)
     tap.recorder.put_later(
-        tap.recorder.journal, tap.recorder.current_run(), "call", None, lambda: ("late", {}), 60_000
+        tap.recorder.journal, tap.recorder.current_run(), "call", NOWHERE, lambda: ("late", {}), 60_000
     )
     tap.record_tool_call("dangerous")
     assert trace.types() == ["run.started", "first", "late", "tool.called"]
     tap.recorder.put_later(
-        tap.recorder.journal, tap.recorder.current_run(), "call", None, lambda: ("long", {}), 70_000
+        tap.recorder.journal, tap.recorder.current_run(), "call", NOWHERE, lambda: ("long", {}), 70_000
     )  # takes too long to make
     tap.record("behind")
     assert trace.types()[-1] == "tool.called"
@@ -207,3 +208,87 @@ def test_an_event_behind_a_short_stream_is_there_when_the_call_returns(trace: Tr
     assert trace.types()[-3:] == ["long", "behind", "run.ended"]
     assert [event["seq"] for event in trace.events()] == list(range(7))
     assert tap.stats()["queued_bytes"] == 0
+
+
+# --- a choice for each sink --------------------------------------------------------------------------------------
+
+
+def test_each_sink_gets_what_it_is_for(tmp_path: Path) -> None:
+    files = {name: Trace(tmp_path / f"{name}.jsonl") for name in ("all", "errors", "tools", "both")}
+    lines: list[bytes] = []
+    with Tap(
+        files["all"].path,
+        sinks=[
+            FileSink(files["errors"].path, errors=True),
+            FileSink(files["tools"].path, types="tool.*"),
+            FileSink(files["both"].path, types=["step.*", "note"], errors=True),
+            CallbackSink(lines.append, types=["run.*"]),
+        ],
+    ) as tap:
+        tap.record("note")
+        tap.record("note", error="odd")
+        tap.record("note", is_error=True)
+        with tap.tool_call("search") as call:
+            call.error = "no such index"
+        with pytest.raises(ValueError, match="x"), tap.step("plan"):
+            raise ValueError("x")
+        assert files["errors"].types() == ["note", "note", "tool.result", "step.ended"]  # at once
+    whole = {event["seq"]: event for event in files["all"].events()}
+    assert len(whole) == 9
+    assert files["tools"].types() == ["tool.called", "tool.result"]
+    assert files["both"].types() == ["note", "note", "step.ended"]
+    assert [event["type"] for event in parsed(lines)] == ["run.started", "run.ended"]
+    for part in (files["errors"], files["tools"], files["both"]):
+        assert all(whole[event["seq"]] == event for event in part.events())  # with the same numbers
+
+
+def test_a_choice_waits_for_the_type_of_a_stream(tmp_path: Path, trace: Trace) -> None:
+    def later(type: str) -> Callable[[], tuple[str, dict[str, Any]]]:
+        return lambda: (type, {"error": "cut off"} if type.endswith("error") else {})
+
+    errors = Trace(tmp_path / "errors.jsonl")
+    with Tap(trace.path, sinks=[FileSink(errors.path, errors=True)]) as tap:
+        run, journal = tap.recorder.current_run(), tap.recorder.journal
+        tap.record("note")
+        for type in ("model.response", "model.error", "model.response"):
+            tap.recorder.put_later(journal, run, "call", NOWHERE, later(type), 0)
+        assert tap.flush(10)
+        assert errors.types() == ["model.error"]
+        assert [feed.queued_bytes for feed in journal.feeds] == [0, 0]
+        assert [sink["written"] for sink in tap.stats()["sinks"]] == [5, 1]
+    assert trace.types().count("model.response") == 2
+
+
+def test_a_loss_is_told_only_of_what_was_wanted(tmp_path: Path, trace: Trace) -> None:
+    gate, entered = threading.Event(), threading.Event()
+    lines: list[bytes] = []
+
+    def slow(line: bytes) -> None:
+        entered.set()
+        gate.wait(30)
+        lines.append(line)
+
+    with Tap(trace.path, sinks=[CallbackSink(slow, types="note")], max_queue_bytes=20_000) as tap:
+        tap.record("note")
+        assert entered.wait(10)
+        for number in range(20):
+            tap.record("note", number=number, text="x" * 1000)
+            tap.record("other", text="x" * 1000)
+        dropped = tap.stats()["sinks"][1]["dropped"]
+        assert 10 < dropped < 20
+        gate.set()
+        assert tap.flush(10)
+    *notes, gap = parsed(lines)
+    assert {event["type"] for event in notes} == {"note"}
+    assert len(notes) + dropped == 21
+    assert gap["payload"]["count"] == dropped
+    assert gap["payload"]["to_seq"] - gap["payload"]["from_seq"] > dropped  # there are others between
+    assert len(trace.events("note", "other")) == 41
+
+
+@pytest.mark.parametrize("types", [5, [], [b"x"]])
+def test_a_choice_that_is_none(tmp_path: Path, types: Any) -> None:
+    with pytest.raises(TypeError, match="types= takes a type"):
+        FileSink(tmp_path / "a.jsonl", types=types)
+    with pytest.raises(TypeError, match="types= takes a type"):
+        CallbackSink(print, types=types)

@@ -18,11 +18,13 @@ from agenttap import Tap, guard
 from agenttap import feed as feed_module
 from agenttap import tap as tap_module
 from agenttap.backlog import OVERHEAD, Record
+from agenttap.event import NOWHERE
 from agenttap.feed import HELP
 from agenttap.file import FileSink
 from agenttap.journal import Journal
 from agenttap.run import Run
 from agenttap.sink import CallbackSink
+from agenttap.wanted import Wanted
 from traced import Trace, parsed
 
 
@@ -39,6 +41,7 @@ class Gated:
     patience: int | None = None
     name = "gated"
     calling: int | None = None
+    wanted: Wanted | None = None
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -71,7 +74,7 @@ class Gated:
 
 
 def note(run: Run, size: int = 10, **payload: Any) -> Record:
-    return Record(run, "note", None, None, json.dumps(payload).encode(), size)
+    return Record(run, "note", None, NOWHERE, json.dumps(payload).encode(), size)
 
 
 def queue(journal: Journal, record: Record) -> None:
@@ -559,7 +562,7 @@ def test_loss_is_an_event_where_it_happened() -> None:
     output.failing = None
     assert journal.flush(10)
     journal.put(note(run, n=25))
-    journal.put(Record(run, "run.ended", None, None, b'{"status":"ok"}', 0, counts=True))
+    journal.put(Record(run, "run.ended", None, NOWHERE, b'{"status":"ok"}', 0, counts=True))
     mine = [line for line in output.lines if line["run_id"] == run.run_id]
     assert [line["type"] for line in mine] == ["note"] * 10 + ["tap.dropped", "note", "run.ended"]
     dropped = mine[10]["payload"]
@@ -611,13 +614,13 @@ def test_nobody_waits_for_what_is_still_to_be_made() -> None:
     journal = Journal([output])
     making, made = threading.Event(), threading.Event()
 
-    def later() -> tuple[str, bytes]:
+    def later() -> tuple[str, bytes, bool]:
         making.set()
         assert made.wait(20)
-        return "late", b"{}"
+        return "late", b"{}", False
 
     journal.start()
-    journal.put_from_finaliser(Record(run, "", None, None, b"", 0, later=later))
+    journal.put_from_finaliser(Record(run, "", None, NOWHERE, b"", 0, later=later))
     assert making.wait(10)
     journal.put(note(run))
     assert output.lines == []
@@ -653,7 +656,7 @@ def test_what_comes_while_the_thread_gives_up_is_written() -> None:
     def write(line: bytes) -> None:
         attempt = next(tries)
         if attempt == 4:  # before the last pause
-            late = Record(run, "", None, None, b"", 0, later=lambda: ("late", b"{}"))
+            late = Record(run, "", None, NOWHERE, b"", 0, later=lambda: ("late", b"{}", False))
             journal.put_from_finaliser(late)
         if attempt < 6:  # neither the event nor its gap
             raise RuntimeError
@@ -685,7 +688,7 @@ def test_what_is_held_has_its_room() -> None:
     queue(journal, note(run, 10_000))
     queue(journal, note(run, 10_000))
     assert journal.feeds[0].dropped == 1
-    held = Record(run, "", None, None, b"", 10_000, later=lambda: ("late", b"{}"), held=10_000)
+    held = Record(run, "", None, NOWHERE, b"", 10_000, later=lambda: ("late", b"{}", False), held=10_000)
     queue(journal, held)
     assert journal.feeds[0].dropped == 1
     assert journal.held() == 0
@@ -915,11 +918,11 @@ def test_work_for_later_cannot_end_the_thread() -> None:
     output, run = Gated(), Run(None, None, None, None)
     journal = Journal([output])
 
-    def later() -> tuple[str, bytes]:
+    def later() -> tuple[str, bytes, bool]:
         raise SystemExit
 
     journal.start()
-    journal.put_from_finaliser(Record(run, "", None, None, b"", 0, later=later))
+    journal.put_from_finaliser(Record(run, "", None, NOWHERE, b"", 0, later=later))
     assert journal.flush(10)
     journal.put(note(run))
     assert [line["type"] for line in output.lines] == ["tap.dropped", "note"]
@@ -932,12 +935,12 @@ def test_what_is_recorded_on_the_thread_is_kept() -> None:
     output.direct = False
     journal = Journal([output])
 
-    def later() -> tuple[str, bytes]:
+    def later() -> tuple[str, bytes, bool]:
         journal.put(note(run))
-        return "late", b"{}"
+        return "late", b"{}", False
 
     journal.start()
-    journal.put_from_finaliser(Record(run, "", None, None, b"", 0, later=later))
+    journal.put_from_finaliser(Record(run, "", None, NOWHERE, b"", 0, later=later))
     assert journal.flush(10)
     journal.close()
     assert [line["type"] for line in output.lines] == ["late", "note"]

@@ -20,7 +20,9 @@ from trace_cli import line, lines, search, streams
 from trace_cli.event import Event
 
 OWN = '{"v":1,"type":"'
-TYPES = st.sampled_from(["tool.called", "tool.result", "model.error", "note", "run.ended"])
+TYPES = st.sampled_from(
+    ["tool.called", "tool.result", "model.error", "note", "run.ended", "step.started", "step.ended"]
+)
 IDS = st.sampled_from(["r1", "r2", "0197-a.b:c_d"])
 DECOYS = st.sampled_from(
     [
@@ -32,7 +34,9 @@ DECOYS = st.sampled_from(
         '{"tool_name":"search","error":"no"}',
     ]
 )
-PAYLOAD_KEYS = st.one_of(st.sampled_from(["tool_name", "error", "result", "status", "body"]), KEYS)
+PAYLOAD_KEYS = st.one_of(
+    st.sampled_from(["tool_name", "error", "result", "status", "body", "name", "parent_id", "attached"]), KEYS
+)
 PAYLOADS = objects(PAYLOAD_KEYS, st.one_of(VALUES, DECOYS))
 
 
@@ -44,9 +48,10 @@ def mostly(usual: st.SearchStrategy[str], *odd: str) -> st.SearchStrategy[str]:
 @st.composite
 def own(draw: st.DrawFn) -> str:
     """A line in our own format, or one that is nearly so."""
-    call, step = (
+    call, step, span = (
         st.sampled_from(["", ',"call_id":null', ',"call_id":"c1"']),
-        st.sampled_from(["", ',"step_id":"s"']),
+        st.sampled_from(["", ',"step_id":"s1"', ',"step_id":"s2"', ',"step_id":null']),
+        mostly(st.just(""), f',"trace_id":"{"0af7" * 8}","span_id":"{"b7ad" * 4}"', ',"trace_id":"0AF7"'),
     )
     kind = draw(mostly(TYPES, "tool\\u002ecalled", "a b", ""))
     time = draw(st.sampled_from(["2026-05-24T03:17:04.123456Z", "2026-05-24T05:17:05+02:00", "soon"]))
@@ -55,7 +60,7 @@ def own(draw: st.DrawFn) -> str:
     tail = draw(mostly(st.just(""), ',"_src":{"file":"a","line":1,"offset":0}', ',"extra":{"a":{}}', ',"n":1'))
     return (
         f'{{"v":{version},"type":"{kind}",{space}"timestamp":"{time}","run_id":"{draw(IDS)}","seq":{seq}'
-        f'{draw(call)}{draw(step)},"payload":{draw(PAYLOADS)}{tail}}}'
+        f'{draw(call)}{draw(step)}{draw(span)},"payload":{draw(PAYLOADS)}{tail}}}'
     )
 
 
@@ -97,6 +102,9 @@ COMMANDS: list[tuple[str, ...]] = [
     ("filter", "-w", "seq < `5`", "-w", "run_id != 'r2'"),
     ("filter", "-w", "call_id == 'c1' || payload.error"),
     ("filter", "-v", "-t", "tool.*", "-w", "type == 'note'"),
+    ("filter", "--step", "p*", "-t", "tool.*"),
+    ("filter", "--step", "s1", "--run", "r*"),
+    ("filter", "-w", "trace_id != null && span_id != 'x'"),
     ("filter", "--error", "--src"),
     ("first-error",),
     ("before", "--at", "last", "-n", "2"),
@@ -166,6 +174,7 @@ def test_a_head_says_what_parsing_says(text: str) -> None:
         event, fields = Event(raw, head), line.parse(raw)
         for name in ("type", "timestamp", "run_id", "seq", "call_id", "step_id"):
             assert getattr(event, name) == fields.get(name), name
+        assert (event.span or (None, None)) == (fields.get("trace_id"), fields.get("span_id"))
 
 
 def test_the_fast_path_is_taken() -> None:

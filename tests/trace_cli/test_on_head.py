@@ -13,6 +13,7 @@ from trace_cli.event import Event
 
 HEAD = {"v": 1, "type": "tool.called", "timestamp": "2026-05-24T03:17:04Z", "run_id": "r1", "seq": 7}
 IDS = [{}, {"call_id": None}, {"call_id": "c1"}, {"step_id": "s1"}, {"call_id": "c1", "step_id": None}]
+IDS.append({"step_id": "s1", "trace_id": "0af7" * 8, "span_id": "b7ad" * 4})
 VALUES = [
     "`0`",
     "`1`",
@@ -27,7 +28,9 @@ VALUES = [
     "'2026'",
     "`[]`",
 ]
-LEAVES = st.sampled_from(["v", "type", "timestamp", "run_id", "seq", "call_id", "step_id", *VALUES])
+LEAVES = st.sampled_from(
+    ["v", "type", "timestamp", "run_id", "seq", "call_id", "step_id", "trace_id", "span_id", *VALUES]
+)
 OPERATORS = st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "&&", "||"])
 CALLS = st.sampled_from(
     ["starts_with(%s, %s)", "contains(%s, %s)", "not_null(%s, %s)", "to_array(not_null(%s, %s))"]

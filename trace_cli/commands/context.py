@@ -6,8 +6,9 @@ standard input holds anchors (events with {"_src"}, as first-error prints them),
 The conversation is that of the last model.request at or before the anchor; where runs hold several, of sub-agents,
 of the one that the anchor belongs to. Between a request and the next, what the model answered and what its tools
 returned by then is added, and "inferred" is true.
-{"system", "tools", "messages", "settings", "usage", "request": {…, "_src"}, "inferred"}: messages in the shape of
-the API that they were sent to; settings are model, max_tokens and the like; usage is what the run used so far.
+{"system", "tools", "messages", "settings", "usage", "attached", "request": {…, "_src"}, "inferred"}: messages in
+the shape of the API that they were sent to; settings are model, max_tokens and the like; usage is what the run
+used so far; attached is the state that the agent had attached to its events last, by name.
 
 --delta prints only what is new since the request before in that conversation: where context was lost, compacted
 or poisoned. {"request", "previous", "inferred", "changes": [{"op": "added", "removed" or "changed", "path", "a",
@@ -28,7 +29,8 @@ from typing import Any
 
 import click
 
-from trace_cli import conversation, conversation_card, delta, links, params, readable, render
+from trace_cli import attached, conversation, conversation_card, delta, links, params, readable, render
+from trace_cli.attached import State
 from trace_cli.conversation import Context, Spent
 from trace_cli.event import Event
 from trace_cli.index import Index
@@ -38,7 +40,7 @@ from trace_cli.selection import Selection
 from trace_cli.view import View
 
 
-def row(context: Context, usage: dict[str, Any]) -> dict[str, Any]:
+def row(context: Context, usage: dict[str, Any], state: dict[str, State]) -> dict[str, Any]:
     """All that the model had been sent."""
     return {
         "system": context.system,
@@ -46,6 +48,7 @@ def row(context: Context, usage: dict[str, Any]) -> dict[str, Any]:
         "messages": context.messages,
         "settings": context.settings,
         "usage": usage,
+        "attached": {name: known.value for name, known in state.items()},
         "request": context.request.place(),
         "inferred": context.inferred,
     }
@@ -115,8 +118,9 @@ def command(
                 results.card(delta_row(context, before), readable.with_hint(lines, params.FULL))
             else:
                 told = usage.row(number, context)
-                lines = conversation_card.lines(context, full, told)
-                results.card(row(context, told), readable.with_hint(lines, params.FULL))
+                state = attached.at(index.backwards(number))
+                lines = conversation_card.lines(context, full, told, state)
+                results.card(row(context, told, state), readable.with_hint(lines, params.FULL))
     if without:
         file, row_number = index.place(without[0])
         more = f"; nor before {len(without) - 1} more" if len(without) > 1 else ""

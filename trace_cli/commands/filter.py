@@ -38,7 +38,7 @@ def command(
     with render.results(view, files, live=follow) as results:
         trace = params.reading(files, strict=strict, follow=follow, pause=results.flush)
         found = False
-        for event, error in select_errors(trace, selection):
+        for event, error in select_errors(trace, selection, naming=view.pretty):
             results.event(event, src=src, error=error if src or view.pretty else None)
             found = True
     return trace.status(found)

@@ -1,7 +1,7 @@
 """Print the first error of each run: what broke.
 
-One event a run, with {"_error": {"kind", "message", "tool_name", "recovered"}} and {"_src"} as its last keys,
-when the run ends; runs without an end come at the end of the input. An error is: a failed model call, unless
+One event a run, with {"_error": {"kind", "message", "tool_name", "step", "recovered"}} and {"_src"} as its last
+keys, when the run ends; runs without an end come at the end of the input. An error is: a failed model call, unless
 the SDK retried it with success; a tool result with an error; a tool result sent to the model with
 is_error; an error inside a response; a run or step that ended with one; in other events and formats an error,
 is_error, or a level of error or worse. Of a run that has no end, and no other error: the call it broke off in.

@@ -1,0 +1,257 @@
+"""Attached state: what a function of the agent's gives at the moment of an event, as a part of that event.
+
+The agent waits for it, so it gets little time and room; of what is slow, large or raises, that is told instead.
+"""
+
+import inspect
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextvars import Context, ContextVar, copy_context
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from . import guard
+from .jsonable import dumps, dumps_within
+from .run import Run, told
+from .wanted import Globs, Matching
+
+if TYPE_CHECKING:
+    from .recorder import Recorder
+
+SMALL = 4096  # bytes; what is kept of an object that is too large
+
+
+class Answers(dict["Attachment", bytes]):
+    """What was answered, as JSON."""
+
+
+# Set while a function is asked: what it records itself has nothing attached.
+_asking: ContextVar[bool] = ContextVar("agenttap_asking", default=False)
+# What the async functions have answered for the event that comes next in this task.
+_awaited: ContextVar[Answers | None] = ContextVar("agenttap_awaited", default=None)
+
+
+class Attachment:
+    """What `Tap.attach` returns: a function, the events that its value goes into, and the way to end that."""
+
+    def __init__(
+        self,
+        recorder: "Recorder",
+        run: Run | None,
+        name: str,
+        function: Callable[[], Any],
+        on: Globs,
+        timeout: float | None,
+        max_bytes: int,
+    ) -> None:
+        if not isinstance(name, str) or not name:
+            raise TypeError(f'attach takes a name, such as "citations", not {name!r}')
+        if not callable(function):
+            raise TypeError(f"attach takes a function that gives the state, not {function!r}")
+        if timeout is not None and (not isinstance(timeout, int | float) or isinstance(timeout, bool)):
+            raise TypeError(f"timeout= takes seconds, such as 0.1, or None, not {timeout!r}")
+        if timeout is not None and not 0 < timeout <= threading.TIMEOUT_MAX:
+            raise ValueError(f"timeout= takes seconds, such as 0.1, or None, not {timeout!r}")
+        self.name = name
+        self.run = run  # the run whose events it is for; None: any
+        self.function = function
+        self.timeout = timeout
+        self.types = Matching("on", on)
+        self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+            getattr(type(function), "__call__", None)  # noqa: B004 - to look at it
+        )
+        self._max_bytes = max_bytes
+        self._recorder = recorder
+        self.reset()
+
+    def reset(self) -> None:
+        """Start afresh in a forked child, which has no threads."""
+        self._thread: threading.Thread | None = None
+        self._questions: SimpleQueue[_Question | None] = SimpleQueue()
+        self._began: float | None = None  # when the call began that is being made
+
+    def cancel(self) -> None:
+        """Attach it no longer."""
+        self._recorder.detach(self)
+        self.end()
+
+    def end(self) -> None:
+        """Let its thread end."""
+        self._questions.put(None)
+
+    def answer(self) -> bytes:
+        """Return the value, as JSON, or what is to be told instead. Takes `timeout` seconds at most."""
+        if self.timeout is None:
+            return self._value(everything=False)
+        began = self._began
+        if began is not None and time.monotonic() - began > self.timeout:
+            return left_out("the call before has not returned yet")
+        if not self._start():
+            return left_out("there can be no more threads")
+        question = _Question(copy_context())
+        self._questions.put(question)
+        try:
+            return question.answer.get(timeout=self.timeout)
+        except Empty:
+            return self._late()
+        finally:
+            question.over = True
+
+    async def awaited(self) -> bytes:
+        """Return the same for an async function, in the event loop that this is awaited in."""
+        trio = sys.modules.get("trio")
+        if trio is not None and trio.lowlevel.in_trio_run():
+            with trio.move_on_after(float("inf") if self.timeout is None else self.timeout):
+                return await self._async_value()
+            return self._late()
+        import asyncio  # the agent has
+
+        # A task of its own: one that does not heed its cancellation keeps nobody waiting.
+        task = asyncio.get_running_loop().create_task(self._async_value())
+        try:
+            await asyncio.wait({task}, timeout=self.timeout)
+        finally:
+            if not task.done():
+                task.cancel()
+        if not task.done():
+            return self._late()
+        return left_out("it was cancelled") if task.cancelled() else task.result()
+
+    async def _async_value(self) -> bytes:
+        token = _asking.set(True)
+        try:
+            return self._written(await self.function())
+        except Exception as exc:  # noqa: BLE001 - the agent's own function; what it raises is recorded
+            return _raised(exc)
+        finally:
+            _asking.reset(token)
+
+    def _value(self, *, everything: bool) -> bytes:
+        token = _asking.set(True)
+        try:
+            value = self.function()
+            if inspect.isawaitable(value):
+                import asyncio
+
+                value = asyncio.run(_wait_for(value))
+            return self._written(value)
+        except BaseException as exc:
+            if not (everything or isinstance(exc, Exception)):
+                raise
+            return _raised(exc)
+        finally:
+            _asking.reset(token)
+
+    def _late(self) -> bytes:
+        return left_out(f"no answer within {self.timeout:g} s")
+
+    def _written(self, value: object) -> bytes:
+        if isinstance(value, dict):
+            return dumps_within(value, self._max_bytes, min(SMALL, self._max_bytes))
+        raw = dumps(value)
+        return raw if len(raw) <= self._max_bytes else dumps({"truncated": True, "bytes": len(raw)})
+
+    def _start(self) -> bool:
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._work, name="agenttap", daemon=True)
+            self._thread = thread
+            if guard.failure(thread.start) is not None:
+                self._thread = None
+        return self._thread is not None
+
+    def _work(self) -> None:
+        questions = self._questions
+        while (question := questions.get()) is not None:
+            if question.over:
+                continue
+            self._began = time.monotonic()
+            question.answer.put(question.context.run(self._value, everything=True))
+            self._began = None
+
+
+class _Question:
+    """One call of a function on its thread, in the context of who asks."""
+
+    __slots__ = ("answer", "context", "over")
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.answer: SimpleQueue[bytes] = SimpleQueue()
+        self.over = False  # nobody waits any more
+
+
+def fill(answers: Answers, wanted: Iterable[Attachment]) -> None:
+    """Ask these, one after the other, and put what they answer into `answers`.
+
+    An async one has been asked before (`Asking`), or is run in a loop of its own where this thread has none.
+    """
+    known: Answers | dict[Attachment, bytes] = _awaited.get() or {}
+    for attachment in wanted:
+        if attachment in known:
+            answers[attachment] = known[attachment]
+        elif attachment.is_async and _in_event_loop():
+            answers[attachment] = left_out("it is async, and the event came from code that is not")
+        else:
+            answers[attachment] = attachment.answer()
+
+
+class Asking:
+    """What async functions say of the moment of an event: first `ask`, then record it in this `with` block."""
+
+    def __init__(self, wanted: Iterable[Attachment]) -> None:
+        self._wanted = [attachment for attachment in wanted if attachment.is_async]
+        self._answers = Answers()
+
+    async def ask(self) -> None:
+        for attachment in self._wanted:
+            try:
+                self._answers[attachment] = await attachment.awaited()
+            except Exception as exc:  # noqa: BLE001 - a guard: what this depends on is the agent's event loop
+                self._answers[attachment] = left_out(f"it could not be awaited ({guard.told(exc)})")
+
+    def __enter__(self) -> None:
+        self._token = _awaited.set(self._answers)
+
+    def __exit__(self, *error: object) -> None:
+        _awaited.reset(self._token)
+
+
+def asked() -> bool:
+    """Say whether this is code that a function runs which is being asked."""
+    return _asking.get()
+
+
+def put_in(payload: dict[str, Any], answers: Answers, type: str) -> dict[str, Any]:
+    """Return the payload of an event of this type, with what was answered for it as `attached`.
+
+    An `attached` of the agent's own stays: what has another name comes beside it.
+    """
+    values = {one.name: orjson.Fragment(raw) for one, raw in answers.items() if one.types[type]}
+    own = payload.get("attached", {})
+    if not values or not isinstance(own, dict):
+        return payload
+    return payload | {"attached": values | own}
+
+
+def left_out(reason: str) -> bytes:
+    """Return what stands in the place of a value, as JSON."""
+    return dumps({"left_out": reason})
+
+
+def _raised(error: BaseException) -> bytes:
+    return dumps({"left_out": "it raised", **told(error)})
+
+
+async def _wait_for(value: Any) -> Any:
+    return await value
+
+
+def _in_event_loop() -> bool:
+    loops, trio = sys.modules.get("asyncio.events"), sys.modules.get("trio")
+    if loops is not None and loops._get_running_loop() is not None:
+        return True
+    return trio is not None and bool(trio.lowlevel.in_trio_run())

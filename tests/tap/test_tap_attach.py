@@ -1,0 +1,495 @@
+"""`Tap.attach`: state of the agent's in the events, at that moment, whatever its stores do."""
+
+import asyncio
+import dataclasses
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import anthropic
+import pytest
+from agents import KEY
+from agenttap import Attachment, Tap
+from fakeapi import MESSAGE, STREAM, Server, error, plain, stream
+from traced import Trace
+
+ASK: dict[str, Any] = {"model": "claude-test", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is."""
+    monkeypatch.setitem(Tap.attach.__kwdefaults__, "timeout", 20)
+
+
+class Citations:
+    """A store, as an agent has one."""
+
+    def __init__(self) -> None:
+        self.claims: list[dict[str, Any]] = []
+
+    def cite(self, claim: str, source: str) -> None:
+        self.claims.append({"claim": claim, "source": source})
+
+    def export(self) -> list[dict[str, Any]]:
+        return self.claims
+
+
+def attached(trace: Trace, *types: str) -> list[Any]:
+    return [event["payload"].get("attached") for event in trace.events(*types)]
+
+
+def test_the_value_is_that_of_the_moment(tap: Tap, trace: Trace, server: Server) -> None:
+    """Also of a stream, whose event a thread puts together later."""
+    server.replies.extend([plain(MESSAGE), stream(*STREAM), plain(MESSAGE)])
+    client = tap.wrap(anthropic.Anthropic(api_key="k", base_url=server.url))
+    store = Citations()
+    tap.attach("citations", store.export)
+    client.messages.create(**ASK)
+    store.cite("revenue grew", "sales-emea")
+    with client.messages.stream(**ASK) as events:
+        events.until_done()
+    store.cite(KEY, "sales-apac")
+    client.messages.create(**ASK)
+    tap.flush()
+    assert attached(trace, "model.response") == [
+        {"citations": []},
+        {"citations": [{"claim": "revenue grew", "source": "sales-emea"}]},
+        {"citations": [store.claims[0], {"claim": "[redacted]", "source": "sales-apac"}]},
+    ]
+    assert attached(trace, "model.request") == [None] * 3
+
+
+def test_the_types_that_it_is_for(tap: Tap, trace: Trace, server: Server) -> None:
+    server.replies.extend([plain(MESSAGE), error(400, "invalid_request_error", "no")])
+    client = tap.wrap(anthropic.Anthropic(api_key="k", base_url=server.url, max_retries=0))
+    count = iter(range(100))
+    tap.attach("calls", lambda: next(count), on=["model.*", "tool.result", "run.*", "step.ended", "note"])
+    with tap.step("plan"), tap.tool_call("search"):
+        tap.record("note")
+    client.messages.create(**ASK)
+    with pytest.raises(anthropic.BadRequestError):
+        client.messages.create(**ASK)
+    tap.close()
+    assert [(event["type"], event["payload"].get("attached")) for event in trace.events()] == [
+        ("run.started", {"calls": 0}),
+        ("step.started", None),
+        ("tool.called", None),
+        ("note", {"calls": 1}),
+        ("tool.result", {"calls": 2}),
+        ("step.ended", {"calls": 3}),
+        ("model.request", {"calls": 4}),
+        ("model.response", {"calls": 5}),
+        ("model.request", {"calls": 6}),
+        ("model.error", {"calls": 7}),
+        ("run.ended", {"calls": 8}),
+    ]
+    assert trace.one("run.ended")["events"] == 10  # the counts stay at the end
+
+
+def test_several_a_later_one_and_the_end(tap: Tap, trace: Trace) -> None:
+    tap.attach("budget", lambda: {"left": 3}, on="note")
+    memory = tap.attach("memory", lambda: "old", on="note")
+    tap.record("note")
+    tap.attach("memory", lambda: "new", on="note")
+    tap.record("note")
+    memory.cancel()  # it is not there any more
+    tap.attach("memory", lambda: "newest", on="note").cancel()
+    tap.record("note")
+    assert attached(trace, "note") == [
+        {"budget": {"left": 3}, "memory": "old"},
+        {"budget": {"left": 3}, "memory": "new"},
+        {"budget": {"left": 3}},
+    ]
+
+
+def test_inside_a_run_it_is_for_that_run(trace: Trace) -> None:
+    def work(number: int) -> None:
+        with tap.run(f"task {number}"):
+            stores.append(tap.attach("store", lambda: number, on=["note", "run.ended"]))
+            for _ in range(10):
+                tap.record("note", number=number)
+
+    stores: list[Attachment] = []
+    with Tap(trace.path) as tap:
+        tap.attach("store", lambda: "shared", on="note")
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        tap.record("note", number="shared")
+    for store in stores:  # their threads end with the runs
+        assert store._thread is not None
+        store._thread.join(10)
+        assert not store._thread.is_alive()
+    assert all(
+        event["payload"]["attached"] == {"store": event["payload"]["number"]} for event in trace.events("note")
+    )
+    assert sorted(map(str, attached(trace, "run.ended"))) == ["None", *(str({"store": n}) for n in range(4))]
+
+
+def test_one_that_raises(tap: Tap, trace: Trace) -> None:
+    def export() -> None:
+        raise failures.pop(0)
+
+    failures: list[BaseException] = [LookupError(f"no {KEY}"), SystemExit(4), KeyboardInterrupt()]
+    tap.attach("store", export, on="note")
+    for _ in range(3):
+        tap.record("note", kept=True)
+    told = [event["payload"]["attached"]["store"] for event in trace.events("note")]
+    assert [each["left_out"] for each in told] == ["it raised"] * 3
+    assert [each["exception"]["type"] for each in told] == ["LookupError", "SystemExit", "KeyboardInterrupt"]
+    assert told[0]["error"] == "no [redacted]"
+    assert all(event["payload"]["kept"] for event in trace.events("note"))
+
+
+def test_one_that_hangs_is_waited_for_once(tap: Tap, trace: Trace) -> None:
+    def export() -> str:
+        entered.set()
+        gate.wait(30)
+        return "late"
+
+    gate, entered = threading.Event(), threading.Event()
+    store = tap.attach("slow", export, on="note", timeout=0.2)
+    tap.attach("quick", lambda: 1, on="note")
+    for _ in range(3):
+        tap.record("note")
+    assert entered.is_set()
+    gate.set()
+    thread = store._thread
+    store.cancel()
+    assert thread is not None
+    thread.join(10)
+    late, *still = attached(trace, "note")
+    assert late == {"slow": {"left_out": "no answer within 0.2 s"}, "quick": 1}
+    assert still == [{"slow": {"left_out": "the call before has not returned yet"}, "quick": 1}] * 2
+
+
+def test_one_that_was_late_is_asked_again(tap: Tap, trace: Trace) -> None:
+    def export() -> int:
+        gates.pop().wait(30)
+        return len(gates)
+
+    late = threading.Event()
+    gates = [threading.Event(), threading.Event(), late]
+    gates[0].set()
+    gates[1].set()
+    store = tap.attach("store", export, on="note", timeout=0.3)
+    tap.record("note")
+    late.set()
+    while store._began is not None:
+        pass
+    store.timeout = 30
+    tap.record("note")
+    assert attached(trace, "note")[1:] == [{"store": 1}]
+
+
+@dataclasses.dataclass
+class Budget:
+    spent: float
+    currency: str
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, None),
+        (Budget(1.5, "USD"), {"spent": 1.5, "currency": "USD"}),
+        (float("nan"), "nan"),
+        (b"\xff", {"bytes": 1, "sha256": "a8100ae6aa1940d0b663bb31cd466142ebbdbd5187131b92d93818987832eb89"}),
+        ({"a", "b"}, ["a", "b"]),
+        (10**30, 10**30),
+    ],
+)
+def test_values_that_are_not_json(tap: Tap, trace: Trace, value: Any, written: Any) -> None:
+    tap.attach("store", lambda: value, on="note")
+    tap.record("note")
+    assert attached(trace, "note") == [{"store": written}]
+
+
+def test_what_is_too_large_is_said(tap: Tap, trace: Trace) -> None:
+    tap.attach("list", lambda: ["x" * 1000] * 100, on="note")
+    tap.attach("dict", lambda: {"rows": ["x" * 1000] * 100, "count": 100}, on="note")
+    tap.attach("room", lambda: ["x" * 1000] * 100, on="note", max_bytes=200_000)
+    tap.record("note")
+    (found,) = attached(trace, "note")
+    assert found["list"] == {"truncated": True, "bytes": 100_301}
+    assert found["dict"] == {"count": 100, "truncated": True, "bytes": 100_322}
+    assert len(found["room"]) == 100
+
+
+def test_a_store_that_belongs_to_its_thread(tap: Tap, trace: Trace) -> None:
+    database = sqlite3.connect(":memory:")
+    database.execute("create table t (a)")
+    database.execute("insert into t values (1)")
+
+    def snapshot() -> list[Any]:
+        return database.execute("select * from t").fetchall()
+
+    tap.attach("here", snapshot, on="note", timeout=None)
+    tap.attach("elsewhere", snapshot, on="note")
+    tap.record("note")
+    (found,) = attached(trace, "note")
+    assert found["here"] == [[1]]
+    assert "thread" in found["elsewhere"]["error"]
+    database.close()
+
+
+def test_it_sees_the_context_of_the_event(tap: Tap, trace: Trace) -> None:
+    user: ContextVar[str] = ContextVar("user")
+    tap.attach("user", user.get, on="note")
+    user.set("ada")
+    tap.record("note")
+    assert attached(trace, "note") == [{"user": "ada"}]
+
+
+def test_a_store_that_records_is_not_asked_about_that(tap: Tap, trace: Trace) -> None:
+    @tap.tool
+    def export() -> int:
+        tap.record("note", by="store")
+        return 1
+
+    tap.attach("store", export, on=["note", "tool.*"])
+    tap.record("note")
+    assert attached(trace, "note") == [None, {"store": 1}]
+    assert attached(trace, "tool.called", "tool.result") == [None, None]
+
+
+def test_an_own_attached_stays(tap: Tap, trace: Trace) -> None:
+    tap.attach("a", lambda: "ours", on="note")
+    tap.attach("b", lambda: "ours", on="note")
+    tap.record("note", attached={"a": "theirs"})
+    tap.record("note", attached="theirs")
+    assert attached(trace, "note") == [{"a": "theirs", "b": "ours"}, "theirs"]
+
+
+def test_an_interrupted_wait_loses_no_event(trace: Trace) -> None:
+    code = """
+import os, signal, sys, threading
+from agenttap import Tap
+tap = Tap(sys.argv[1])
+def export():
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait(20)
+tap.attach("store", export, on="note", timeout=20)
+try:
+    tap.record("note")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    done = subprocess.run([sys.executable, "-c", code, trace.path], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "interrupted\n"
+    assert attached(trace, "note") == [None]
+
+
+# --- async -------------------------------------------------------------------------------------------------------
+
+
+class AsyncStore:
+    """A store that belongs to its event loop, as connections of async databases do."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.rows = 0
+
+    async def export(self) -> dict[str, int]:
+        await asyncio.sleep(0)
+        assert asyncio.get_running_loop() is self.loop
+        return {"rows": self.rows}
+
+
+def test_an_async_store_is_awaited_where_it_belongs(tap: Tap, trace: Trace, server: Server) -> None:
+    server.replies.extend([plain(MESSAGE), stream(*STREAM)])
+
+    async def main() -> None:
+        store = AsyncStore()
+        tap.attach("store", store.export, on=["model.*", "tool.*", "step.*", "run.*", "note"], timeout=20)
+        client = tap.wrap(anthropic.AsyncAnthropic(api_key="k", base_url=server.url))
+
+        @tap.tool
+        async def search() -> list[str]:
+            store.rows += 1
+            return []
+
+        async with tap.run("task"), tap.step("ask"):
+            await client.messages.create(**ASK)
+            store.rows = 5
+            async with client.messages.stream(**ASK) as events:
+                await events.until_done()
+            await search()
+            tap.record("note")
+        await client.close()
+
+    asyncio.run(main())
+    tap.flush()
+    rows = [each["store"].get("rows", each["store"]) for each in attached(trace)]
+    # What is recorded by plain code cannot be awaited, and says so.
+    assert rows[:-1] == [0, 0, 0, 0, 5, 5, 5, 6, {"left_out": PLAIN}, 6]
+    assert trace.types()[:-1] == [
+        *("run.started", "step.started", "model.request", "model.response", "model.request", "model.response"),
+        *("tool.called", "tool.result", "note", "step.ended"),
+    ]
+
+
+PLAIN = "it is async, and the event came from code that is not"
+
+
+def test_an_async_store_without_a_loop_runs_in_one_of_its_own(tap: Tap, trace: Trace) -> None:
+    async def export() -> int:
+        await asyncio.sleep(0)
+        return 7
+
+    tap.attach("store", export, on="note", timeout=20)
+    tap.attach("hidden", lambda: export(), on="note", timeout=20)
+    tap.record("note")
+    assert attached(trace, "note") == [{"store": 7, "hidden": 7}]
+
+
+def test_async_stores_that_hang_raise_or_are_cancelled(tap: Tap, trace: Trace) -> None:
+    async def hang() -> None:
+        while True:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:  # does not heed it
+                stubborn.append(1)
+                if len(stubborn) > 1:
+                    raise
+
+    async def fail() -> None:
+        raise LookupError("no")
+
+    async def gone() -> None:
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        async with tap.tool_call("search"):
+            pass
+
+    stubborn: list[int] = []
+    tap.attach("hang", hang, on="tool.called", timeout=0.05)
+    tap.attach("fail", fail, on="tool.called", timeout=20)
+    tap.attach("gone", gone, on="tool.called", timeout=20)
+    asyncio.run(main())
+    (found,) = attached(trace, "tool.called")
+    assert found["hang"] == {"left_out": "no answer within 0.05 s"}
+    assert found["fail"]["error"] == "no"
+    assert found["gone"] == {"left_out": "it was cancelled"}
+    assert stubborn
+
+
+def test_an_agent_that_is_cancelled_meanwhile(tap: Tap, trace: Trace, server: Server) -> None:
+    """The answer came: it is in the trace, whatever becomes of the store. A request that was not sent is not."""
+    server.replies.extend([plain(MESSAGE), plain(MESSAGE)])
+
+    async def main(type: str) -> None:
+        async def export() -> None:
+            asked.set()
+            await asyncio.sleep(1000)
+
+        asked = asyncio.Event()
+        store = tap.attach("store", export, on=type, timeout=60)
+        client = tap.wrap(anthropic.AsyncAnthropic(api_key="k", base_url=server.url))
+        task = asyncio.create_task(client.messages.create(**ASK))
+        await asked.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        store.cancel()
+        await client.close()
+
+    asyncio.run(main("model.response"))
+    assert trace.types() == ["run.started", "model.request", "model.response"]
+    asyncio.run(main("model.request"))
+    tap.flush()
+    assert trace.types() == ["run.started", "model.request", "model.response"]
+    assert len(server.seen) == 1
+
+
+def test_with_trio(tap: Tap, trace: Trace) -> None:
+    trio = pytest.importorskip("trio")
+
+    async def export() -> int:
+        await trio.sleep(0)
+        return 3
+
+    async def hang() -> None:
+        await trio.sleep_forever()
+
+    async def main() -> None:
+        async with tap.tool_call("search"):
+            pass
+        tap.record("note")
+
+    tap.attach("store", export, on=["tool.called", "note"], timeout=20)
+    tap.attach("hang", hang, on="tool.called", timeout=0.05)
+    trio.run(main)
+    assert attached(trace, "tool.called") == [{"store": 3, "hang": {"left_out": "no answer within 0.05 s"}}]
+    assert attached(trace, "note") == [{"store": {"left_out": PLAIN}}]
+
+
+def test_a_response_that_is_dropped_asks_nothing(tap: Tap, trace: Trace, server: Server) -> None:
+    """That is noticed by a finaliser, which may run inside of the store itself."""
+    gate = threading.Event()
+    server.replies.append(stream(*STREAM[:4], gate, *STREAM[4:]))
+    client = tap.wrap(anthropic.Anthropic(api_key="k", base_url=server.url))
+    asked: list[int] = []
+    tap.attach("store", lambda: asked.append(1), on="model.*")
+    request = client._client.build_request("POST", "/v1/messages", json=ASK | {"stream": True})
+    response = client._client.send(request, stream=True)
+    assert asked == [1]
+    del response
+    gate.set()
+    tap.flush()
+    assert asked == [1]
+    assert attached(trace, "model.error") == [{"store": {"left_out": "the agent has dropped the response"}}]
+
+
+def test_a_forked_child_asks_too(tap: Tap, trace: Trace) -> None:
+    tap.attach("pid", os.getpid, on="note", timeout=20)
+    tap.record("note")
+    pid = os.fork()
+    if not pid:
+        tap.record("note")
+        tap.flush()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert attached(trace, "note") == [{"pid": os.getpid()}, {"pid": pid}]
+
+
+def test_mistakes_are_told_at_once(tap: Tap) -> None:
+    wrong: list[tuple[type[Exception], str, Callable[[], object]]] = [
+        (TypeError, "takes a function", lambda: tap.attach("a", {})),  # type: ignore[arg-type]
+        (TypeError, "takes a name", lambda: tap.attach("", dict)),
+        (TypeError, "takes a name", lambda: tap.attach(dict, "a")),  # type: ignore[arg-type]
+        (TypeError, "on= takes a type", lambda: tap.attach("a", dict, on=5)),  # type: ignore[arg-type]
+        (TypeError, "timeout= takes seconds", lambda: tap.attach("a", dict, timeout="1")),  # type: ignore[arg-type]
+        (ValueError, "timeout= takes seconds", lambda: tap.attach("a", dict, timeout=0)),
+        (ValueError, "timeout= takes seconds", lambda: tap.attach("a", dict, timeout=float("nan"))),
+        (ValueError, "max_bytes", lambda: tap.attach("a", dict, max_bytes=0)),
+    ]
+    for kind, message, mistake in wrong:
+        with pytest.raises(kind, match=message):
+            mistake()
+    assert tap.recorder.attachments == ()
+
+
+def test_at_the_exit_of_the_program(tmp_path: Path) -> None:
+    code = """
+import sys
+from agenttap import Tap
+tap = Tap(sys.argv[1])
+tap.attach("budget", lambda: 5, on="run.ended", timeout=20)
+tap.record("note")
+"""
+    path = tmp_path / "run.jsonl"
+    subprocess.run([sys.executable, "-c", code, path], check=True, timeout=60)
+    last = json.loads(path.read_bytes().splitlines()[-1])
+    assert (last["type"], last["payload"]["attached"]) == ("run.ended", {"budget": 5})
