@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from trace_cli import attached, message, readable
+from trace_cli import attached, message, readable, usage
 from trace_cli.event import Event
 from trace_cli.readable import Line, said
 from trace_cli.text import clock, compact, visible
@@ -141,7 +141,7 @@ def _no_answer(shown: Shown, name: str) -> Line:
 
 def _took(payload: Mapping[str, Any]) -> str:
     """Timing as a text, or ""."""
-    first, whole = message.number(payload.get("ttft_ms")), message.number(payload.get("duration_ms"))
+    first, whole = usage.number(payload.get("ttft_ms")), usage.number(payload.get("duration_ms"))
     first = first if payload.get("stream") is True else None
     token = f"first token after {_ms(first)}" if first is not None else ""
     return ", ".join(filter(None, (token, _ms(whole) if whole is not None else "")))
@@ -225,7 +225,7 @@ def _answer(shown: Shown, event: Event | None, full: bool) -> Iterator[Line]:
         _elsewhere(shown, event),
         f"status {status}" if status is not None else "no status",
         _took(payload),
-        message.usage(told),
+        usage.text(told),
         message.stop_reason(told),
         "cut off" if payload.get("complete") is False else "",
         payload.get("request_id"),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from trace_cli import line, message
+from trace_cli import line, message, usage
 from trace_cli.event import Event
-from trace_cli.message import Tokens
+from trace_cli.usage import NONE, Tokens
 
 REACH = 64  # requests, or responses, that are looked at on the way back
 CHAIN = 1_000  # requests of a conversation that the API kept, one continuing the other by its response's id
@@ -263,12 +263,14 @@ class Spent:
 
     def add(self, response: Event) -> None:
         """Takes a response."""
-        self._told[response.call_id or response.index] = message.tokens(body_of(response))
+        self._told[response.call_id or response.index] = usage.tokens(body_of(response))
 
     def row(self) -> dict[str, int]:
         """How many `requests` told of their tokens, and their sums."""
         known = [each for each in self._told.values() if each is not None]
-        total = sum(known, Tokens(0, 0))
+        total = NONE
+        for each in known:
+            total = total.plus(each)
         return {
             "requests": len(known),
             "input_tokens": total.input,

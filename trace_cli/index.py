@@ -2,17 +2,17 @@
 
 from array import array
 from bisect import insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from typing import Any
 
-from trace_cli import line, lines, message, streams
+from trace_cli import line, lines, streams, usage
 from trace_cli.errors import BadLine, TraceError
 from trace_cli.event import Event
-from trace_cli.message import Tokens
 from trace_cli.retries import Error
 from trace_cli.run_errors import ORPHAN, RunErrors
 from trace_cli.steps import Steps
+from trace_cli.usage import NONE
 
 _NEVER = float("nan")  # the time of an event without one
 
@@ -29,7 +29,7 @@ class Run:
         self.run_id = run_id
         self.name: str | None = None
         self.ended = False
-        self.tokens = Tokens(0, 0)  # of its responses
+        self.tokens = NONE  # of its responses
         self.cost = 0.0  # US dollars, as far as events say so
         self.first: int | None = None
         self.unrecovered: int | None = None
@@ -177,9 +177,9 @@ class Index:
 
     def _count_up(self, run: Run, event: Event) -> None:
         body = event.payload.get("body")
-        if isinstance(body, Mapping) and (told := message.tokens(body)):
-            run.tokens += told
-        if spent := message.cost(event.payload):
+        if told := usage.tokens(body):
+            run.tokens = run.tokens.plus(told)
+        if spent := usage.cost(event.payload):
             run.cost += spent
 
     def _note(self, error: Error) -> None:

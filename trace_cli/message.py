@@ -138,62 +138,6 @@ def stop_reason(body: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """Tokens of one response, or of several; `input` counts all input, also what a cache gave or took."""
-
-    input: int
-    output: int
-    cache_read: int = 0
-    cache_write: int = 0
-
-    def __add__(self, other: "Tokens") -> "Tokens":
-        return Tokens(
-            self.input + other.input,
-            self.output + other.output,
-            self.cache_read + other.cache_read,
-            self.cache_write + other.cache_write,
-        )
-
-
-def tokens(body: Mapping[str, Any]) -> Tokens | None:
-    """The tokens that a response tells of; None where it does not, or not as whole numbers.
-
-    Anthropic counts cached input beside `input_tokens`, OpenAI within `prompt_tokens` or `input_tokens`.
-    """
-    told = body.get("usage")
-    if not isinstance(told, Mapping):
-        return None
-    details = told.get("prompt_tokens_details", told.get("input_tokens_details"))
-    read = _count(told.get("cache_read_input_tokens"))
-    write = _count(told.get("cache_creation_input_tokens"))
-    within = _count(details.get("cached_tokens")) if isinstance(details, Mapping) else None
-    plain = _count(told.get("input_tokens", told.get("prompt_tokens")))
-    out = _count(told.get("output_tokens", told.get("completion_tokens")))
-    if plain is None or out is None:
-        return None
-    return Tokens(plain + (read or 0) + (write or 0), out, read or within or 0, write or 0)
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53 else None
-
-
-def usage(body: Mapping[str, Any]) -> str:
-    """Tokens as `in→out`, all input counted (cached too); "" if it is not said."""
-    found = tokens(body)
-    return f"{found.input}→{found.output} tokens" if found else ""
-
-
-def cost(payload: Mapping[str, Any]) -> float | None:
-    """What a response or a result says that it cost, in US dollars: as OpenRouter and Claude Code write it."""
-    body = payload.get("body")
-    told = body.get("usage") if isinstance(body, Mapping) else None
-    values = [payload.get("total_cost_usd"), payload.get("costUSD")]
-    values.append(told.get("cost") if isinstance(told, Mapping) else None)
-    return next((found for value in values if (found := number(value)) is not None), None)
-
-
 def error_text(error: Any) -> str | None:
     """The text of an error as the many write it: a text, or an object with `message`; None for none."""
     if error is None or isinstance(error, str):
@@ -219,12 +163,6 @@ def raised_in(exception: Any) -> str | None:
     trace = exception.get("traceback") if isinstance(exception, Mapping) else None
     frames = _FRAME.findall(trace) if isinstance(trace, str) else ()
     return "{2}, {0}:{1}".format(*frames[-1]) if frames else None
-
-
-def number(value: Any) -> float | None:
-    """A finite number that is no truth value; else None."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e15
-    return value if known else None
 
 
 def failed_tool_results(body: Mapping[str, Any]) -> Iterator[tuple[str, str | None, bool, str]]:

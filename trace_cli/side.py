@@ -10,9 +10,9 @@ from trace_cli.event import Event
 from trace_cli.ignoring import Ignoring
 from trace_cli.index import Index, Run
 from trace_cli.item import Item
-from trace_cli.message import cost
 from trace_cli.retries import Error
 from trace_cli.run_errors import RunErrors
+from trace_cli.usage import cost
 
 EVENTS = 8  # that are kept when they were read again
 RETRIED = "attempts that were made again"

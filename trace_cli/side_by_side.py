@@ -7,12 +7,12 @@ from typing import Any
 
 from trace_cli import line, readable
 from trace_cli.comparison import Comparison, Difference
-from trace_cli.message import number
 from trace_cli.readable import Line, Pair, Shown, Span, said
 from trace_cli.side import Side
 from trace_cli.streams import STDIN
 from trace_cli.text import lines as text_lines
 from trace_cli.text import visible
+from trace_cli.usage import number
 
 VERDICTS = {
     "same": "nothing differs",

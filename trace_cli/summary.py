@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from trace_cli import message
+from trace_cli import message, usage
 from trace_cli.text import compact
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _summary_of_response(event: Event) -> str:
     body = event.payload.get("body")
     if not isinstance(body, Mapping):
         return f"status {event.payload.get('status')}"
-    parts = (*_said(body), message.stop_reason(body), message.usage(body))
+    parts = (*_said(body), message.stop_reason(body), usage.text(body))
     return "  ".join(part for part in parts if part)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from trace_cli import message
-from trace_cli.message import Parts, Tokens
+from trace_cli.message import Parts
 
 USER = {"role": "user", "content": "Hello"}
 
@@ -37,73 +37,6 @@ def test_parts_of_openai_requests() -> None:
 )
 def test_parts_of_what_is_no_request(body: dict[str, Any]) -> None:
     assert message.parts(body) == Parts(None, [], [], {})
-
-
-@pytest.mark.parametrize(
-    ("usage", "expected"),
-    [
-        ({"input_tokens": 10, "output_tokens": 2}, Tokens(10, 2)),
-        (
-            {
-                "input_tokens": 10,
-                "cache_read_input_tokens": 5,
-                "cache_creation_input_tokens": 3,
-                "output_tokens": 2,
-            },
-            Tokens(18, 2, 5, 3),
-        ),
-        (
-            {
-                "input_tokens": 10,
-                "cache_read_input_tokens": None,
-                "cache_creation_input_tokens": None,
-                "output_tokens": 0,
-            },
-            Tokens(10, 0),
-        ),
-        (
-            {"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 8}},
-            Tokens(10, 2, 8),
-        ),
-        ({"prompt_tokens": 10, "completion_tokens": 2, "prompt_tokens_details": None}, Tokens(10, 2)),
-        ({"input_tokens": 10, "output_tokens": 2, "input_tokens_details": {"cached_tokens": "8"}}, Tokens(10, 2)),
-    ],
-)
-def test_tokens(usage: dict[str, Any], expected: Tokens) -> None:
-    assert message.tokens({"usage": usage}) == expected
-
-
-@pytest.mark.parametrize(
-    "usage",
-    [
-        None,
-        "12",
-        [],
-        {},
-        {"input_tokens": 10},
-        {"output_tokens": 2},
-        {"input_tokens": None, "output_tokens": 2},
-        {"input_tokens": "10", "output_tokens": 2},
-        {"input_tokens": 10, "output_tokens": True},
-        {"input_tokens": 10, "output_tokens": -2},
-        {"input_tokens": 10, "output_tokens": 1 << 60},
-        {"input_tokens": "10", "cache_read_input_tokens": 5, "output_tokens": 2},
-        {"input_tokens": None, "cache_read_input_tokens": 5, "output_tokens": 2},
-    ],
-)
-def test_tokens_that_are_not_told_are_unknown(usage: Any) -> None:
-    assert message.tokens({"usage": usage}) is None
-    assert message.usage({"usage": usage}) == ""
-
-
-def test_cost() -> None:
-    assert message.cost({"body": {"usage": {"cost": 0.25}}}) == 0.25
-    assert message.cost({"total_cost_usd": 1, "body": None}) == 1
-    assert message.cost({"total_cost_usd": "1", "costUSD": 0.5}) == 0.5
-    for told in (None, "0.1", True, float("nan"), float("inf"), [], {}):
-        assert message.cost({"costUSD": told, "body": {"usage": {"cost": told}}}) is None
-    for body in (None, "text", [], {"usage": None}, {"usage": 7}):
-        assert message.cost({"body": body}) is None
 
 
 def test_tool_calls_in_every_shape() -> None:
