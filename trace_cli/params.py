@@ -202,6 +202,24 @@ at = click.option(
     help="first-error, unrecovered, last, an index, FILE:LINE or :LINE, call:ID; - reads anchors from stdin.",
 )
 
+
+def price_file(name: str) -> Any:
+    """The prices that a file has."""
+    from trace_cli import prices
+
+    return prices.read(name)
+
+
+priced = click.option(
+    "--prices",
+    "own",
+    type=Parsed("file", price_file),
+    metavar="FILE",
+    envvar="TRACE_PRICES",
+    default=dict,
+    help="Prices of your own, by model: JSON, dollars for a million tokens.",
+)
+
 full = click.option("--full", is_flag=True, help="All of each text, however long, where output is pretty.")
 FULL = "--full shows what is hidden"
 

@@ -18,6 +18,7 @@ from trace_cli import layout, line, message, streams
 from trace_cli.event import Event
 from trace_cli.readable import Line, Shown
 from trace_cli.retries import Error
+from trace_cli.tables import Table
 from trace_cli.text import clock, visible
 from trace_cli.view import View
 
@@ -95,6 +96,22 @@ class Pretty:
         if found:
             self._print(table)
         return len(found)
+
+    def tables(self, rows: Iterable[Mapping[str, Any]], tables: Iterable[Table]) -> None:
+        from rich.table import Table as Grid
+
+        for number, each in enumerate(tables):
+            if number:
+                self._write("")
+            if each.title:
+                self._print(Text(each.title, "bold"))
+            grid = Grid(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+            for column in each.columns:
+                grid.add_column(column.name, justify="right" if column.right else "left", overflow="fold")
+            for cells in zip(*(column.cells for column in each.columns), strict=True):
+                styled = zip(each.columns, cells, strict=True)
+                grid.add_row(*(Text(cell, column.styles.get(cell, "")) for column, cell in styled))
+            self._print(grid)
 
     def text(self, text: str) -> None:
         self._write(text)

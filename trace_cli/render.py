@@ -11,6 +11,7 @@ from trace_cli.view import View
 if TYPE_CHECKING:
     from trace_cli.readable import Shown
     from trace_cli.retries import Error
+    from trace_cli.tables import Table
 
 
 class Results(Protocol):
@@ -24,6 +25,9 @@ class Results(Protocol):
 
     def rows(self, rows: Iterable[Mapping[str, Any]], title: str = "") -> int:
         """Rows with the same keys: JSON objects, or a table under a title. Gives their number."""
+
+    def tables(self, rows: Iterable[Mapping[str, Any]], tables: "Iterable[Table]") -> None:
+        """Rows, too: JSON objects, or the tables that were made of them."""
 
     def text(self, text: str) -> None:
         """A line as it is."""
@@ -67,6 +71,9 @@ class JSONL:
             self._out.write(dump(row))
             count += 1
         return count
+
+    def tables(self, rows: Iterable[Mapping[str, Any]], tables: "Iterable[Table]") -> None:
+        self.rows(rows)
 
     def text(self, text: str) -> None:
         self._out.write(text.encode("utf-8", "backslashreplace"))

@@ -26,6 +26,7 @@ def traces(tmp_path: Path) -> Path:
     for name in ("fixed", "good"):
         shutil.copy(fixed, tmp_path / f"{name}.jsonl")
     (tmp_path / "last-week.jsonl.gz").write_bytes(gzip.compress(fixed.read_bytes()))
+    shutil.copy(ROOT / "tests" / "samples" / "prices.json", tmp_path)
     (tmp_path / "runs").mkdir()
     text = recorded.read_text()
     run_id = text.partition('"run_id":"')[2].partition('"')[0]

@@ -26,6 +26,7 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
         "HOME": "/nonexistent",
         "LC_ALL": "C.UTF-8",
         "TERM": "xterm-256color",
+        "TRACE_PRICES": str(SAMPLES / "prices.json"),
         "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
         **(more or {}),
     }
@@ -65,7 +66,7 @@ def shell(line: str, folder: Path, stdin: bytes = b"", env: Mapping[str, str] | 
 
 def copy_samples(folder: Path) -> Path:
     """The committed traces, in a folder of their own."""
-    for file in SAMPLES.glob("*.jsonl"):
+    for file in (*SAMPLES.glob("*.jsonl"), SAMPLES / "prices.json"):
         shutil.copy(file, folder)
     return folder
 

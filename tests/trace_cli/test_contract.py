@@ -7,6 +7,7 @@ import bz2
 import gzip
 import json
 import lzma
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -366,8 +367,9 @@ def examples() -> list[Any]:
 def test_the_examples_of_the_help_run(line: str, folder: Path) -> None:
     (folder / "run.jsonl").write_bytes(GOOD)
     (folder / "last-week.jsonl.gz").write_bytes(gzip.compress(GOOD))
+    shutil.copy(SAMPLES / "prices.json", folder)
     (folder / "runs").mkdir()
-    for sample in ("fine", "killed"):
+    for sample in ("failed", "killed"):
         (folder / f"runs/{sample}.jsonl").write_bytes((SAMPLES / f"{sample}.jsonl").read_bytes())
     for place in (".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"):
         (folder / place).mkdir(parents=True)

@@ -117,6 +117,9 @@ COMMANDS: list[tuple[str, ...]] = [
     ("context", "--at", "first-error", "--delta"),
     ("diff", str(SAMPLES / "failed.jsonl")),
     ("step", "--keys", "G e p c"),
+    ("stats", "--by", "step"),
+    ("stats", "--by", "model", "--run", "r1"),
+    ("runs",),
 ]
 
 

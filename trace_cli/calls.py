@@ -1,0 +1,165 @@
+"""The calls of a trace: each request to a model and each tool call with its end, or without one."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from trace_cli import usage
+from trace_cli.event import Event
+from trace_cli.numbering import Run
+
+# The last of a request's payload, as the tap writes it: no string can end so.
+_ATTEMPT = re.compile(rb',"attempt":([1-9][0-9]{0,5})\}\}$').search
+_MODEL_IN_URL = re.compile(r"/models/([^/:?]+)|/model/([^/?]+)").search  # of Gemini, and of Bedrock
+ANSWERED, FAILED, ORPHAN = "answered", "failed", "orphan"
+
+
+class Call:
+    """One call: `request` and `end` are its events, either may be missing. A call of a model, or of a `tool`.
+
+    `step` is the path of the step that it was made in.
+    """
+
+    def __init__(self, run: Run, request: Event | None, end: Event | None = None, tool: str | None = None) -> None:
+        self.run = run
+        self.request = request
+        self.end = end
+        self.tool = tool
+        event = request or end
+        assert event is not None
+        self.event = event
+        self.step = event.step
+        self.again = False  # an attempt that an SDK made again
+
+    @property
+    def of_model(self) -> bool:
+        """Whether a model was called."""
+        return self.event.type.startswith("model.") or not self.event.type.startswith("tool.")
+
+    @property
+    def outcome(self) -> str:
+        """How it ended."""
+        if self.end is None:
+            return ORPHAN
+        return FAILED if self.end.type.endswith(".error") else ANSWERED
+
+    @property
+    def requested(self) -> str | None:
+        """The model that the agent asked for; where that is not known, the one that answered."""
+        payload = self.request.payload if self.request else {}
+        body = payload.get("body")
+        asked = body.get("model") if isinstance(body, Mapping) else None
+        if isinstance(asked, str):
+            return asked
+        named = _MODEL_IN_URL(str(payload.get("url") or ""))
+        return unquote(named[1] or named[2]) if named else self.answered_by
+
+    @property
+    def answered_by(self) -> str | None:
+        """The model that answered."""
+        body = self.end.payload.get("body") if self.end else None
+        inner = self.end.payload.get("message") if self.end else None
+        for told in (body, inner):
+            for key in ("model", "modelVersion"):
+                if isinstance(told, Mapping) and isinstance(told.get(key), str):
+                    return str(told[key])
+        return None
+
+    @property
+    def duration_ms(self) -> float | None:
+        """How long it took: as its end says; else by the two times, where the clock went forward."""
+        if self.end is None:
+            return None
+        told = usage.number(self.end.payload.get("duration_ms"))
+        if told is not None:
+            return told if told >= 0 else None
+        if self.request is None or self.request.time is None or self.end.time is None:
+            return None
+        took = round((self.end.time - self.request.time) * 1000, 3)
+        return took if took >= 0 else None
+
+    @property
+    def ttft_ms(self) -> float | None:
+        """When the first byte of a streamed answer came."""
+        payload = self.end.payload if self.end else {}
+        told = usage.number(payload.get("ttft_ms")) if payload.get("stream") is True else None
+        return told if told is not None and told >= 0 else None
+
+    @property
+    def told(self) -> Any:
+        """What of its end may tell of tokens: the body; in a transcript, the message."""
+        payload = self.end.payload if self.end else {}
+        body = payload.get("body")
+        return body if body is not None else payload.get("message")
+
+
+PENDING = 64  # messages of transcripts that may still be told again, with more of them
+
+
+class Calls:
+    """Pairs what belongs together. Memory: the open calls, with their events; a number for each told message."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[int, str], Call] = {}
+        self._pending: dict[int, Call] = {}  # by a hash of the message's id
+        self._told: set[int] = set()
+
+    def feed(self, event: Event, run: Run) -> Iterator[Call]:
+        """Takes the next event of a run; gives the calls that ended with it."""
+        kind = event.type
+        if kind in ("model.request", "tool.called"):
+            call = Call(run, event, tool=_tool(event))
+            call.again = kind == "model.request" and _attempt(event) > 1
+            if event.call_id is None:
+                yield call
+            else:
+                self._open[run.number, event.call_id] = call
+        elif kind in ("model.response", "model.error", "tool.result"):
+            opened = None if event.call_id is None else self._open.pop((run.number, event.call_id), None)
+            call = opened or Call(run, None, event, _tool(event))
+            call.end = event
+            yield call
+        elif not event.own:
+            yield from self._transcript(event, run)
+
+    def finish(self) -> Iterator[Call]:
+        """Gives the calls that never ended, and what transcripts told last of each message."""
+        yield from self._open.values()
+        yield from self._pending.values()
+        self._open, self._pending = {}, {}
+
+    def open(self) -> dict[int, Call]:
+        """The call that was made last of those that have not ended, by the number of the run."""
+        return {call.run.number: call for call in self._open.values()}
+
+    def _transcript(self, event: Event, run: Run) -> Iterator[Call]:
+        """A message of a transcript. It is told for each of its blocks, with counts that go up: the last hold.
+
+        A session that is gone on with in another file begins with a copy of the one before.
+        """
+        inner = event.payload.get("message")
+        if not isinstance(inner, Mapping) or not isinstance(inner.get("usage"), Mapping):
+            return
+        call = Call(run, None, event)
+        name = inner.get("id")
+        if not isinstance(name, str):
+            yield call
+            return
+        key = hash((name, event.payload.get("requestId")))
+        if key in self._pending or key not in self._told:
+            self._told.add(key)
+            self._pending[key] = call
+        if len(self._pending) > PENDING:
+            yield self._pending.pop(next(iter(self._pending)))
+
+
+def _tool(event: Event) -> str | None:
+    return (event.tool_name or "") if event.type.startswith("tool.") else None
+
+
+def _attempt(request: Event) -> int:
+    if request.head and (found := _ATTEMPT(request.raw)):
+        return int(found[1])
+    told = request.payload.get("attempt")
+    return told if isinstance(told, int) else 1

@@ -1,0 +1,122 @@
+"""Which run an event belongs to, and which numbers of a run were read: what is missing, what is there twice."""
+
+from trace_cli.event import Event
+
+
+class Run:
+    """One run, as far as it was read. `last` is its latest event, as long as it has no end."""
+
+    def __init__(self, first: Event, number: int) -> None:
+        self.key = first.run
+        self.run_id = first.run_id
+        self.file = first.file
+        self.src = first.src  # where it begins
+        self.number = number  # from 0, in the order of appearance
+        self.events = 0
+        self.started: Event | None = None  # its run.started
+        self.ended: Event | None = None  # its run.ended
+        self.last: Event | None = None
+        self.first_time: float | None = None  # seconds since 1970
+        self.last_time: float | None = None
+        self.first_timestamp: str | None = None
+        self.own = False  # whether it is in our own format, which tells of an end
+        self._seen: list[list[int]] = []  # ranges of seq, both ends included, in order
+
+    def take(self, event: Event) -> bool:
+        """Takes the next event; False for one that was read before."""
+        numbered = event.own and event.seq is not None and not _is_gap(event)
+        if numbered and not self._add(event.seq or 0):
+            return False
+        self.events += 1
+        self.own = self.own or event.own
+        if event.time is not None:
+            self.last_time = event.time
+            if self.first_time is None:
+                self.first_time, self.first_timestamp = event.time, event.timestamp
+        if event.type == "run.started":
+            self.started = self.started or event
+        elif event.type == "run.ended":
+            self.ended = event
+        self.last = None if self.ended else event
+        return True
+
+    @property
+    def name(self) -> str | None:
+        """The name that it was given."""
+        found = self.started.payload.get("name") if self.started else None
+        return found if isinstance(found, str) else None
+
+    @property
+    def gaps(self) -> list[tuple[int, int]]:
+        """The numbers that are missing, as ranges with both ends; those behind the last one cannot be known."""
+        found, expected = [], 0
+        for first, last in self._seen:
+            if first > expected:
+                found.append((expected, first - 1))
+            expected = last + 1
+        return found
+
+    def _add(self, seq: int) -> bool:
+        seen = self._seen
+        if seen and seq == seen[-1][1] + 1:  # as nearly always
+            seen[-1][1] = seq
+            return True
+        place = len(seen)
+        while place and seen[place - 1][0] > seq:
+            place -= 1
+        if place and seq <= seen[place - 1][1]:
+            return False
+        if place and seq == seen[place - 1][1] + 1:
+            seen[place - 1][1] = seq
+        else:
+            seen.insert(place, [seq, seq])
+            place += 1
+        if place < len(seen) and seen[place - 1][1] + 1 == seen[place][0]:
+            seen[place - 1][1] = seen.pop(place)[1]
+        return True
+
+
+def _is_gap(event: Event) -> bool:
+    """Whether it stands for events that were lost: its number is that of the last of them."""
+    return event.type == "tap.dropped" and "to_seq" in event.payload
+
+
+class Numbering:
+    """The runs of a trace, in the order of their first events. Memory: an entry a run.
+
+    Two runs may have one id: the one that starts later is another, with its own numbers. `repeated` counts events
+    that are there twice, `shared` the ids of several runs.
+    """
+
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self.repeated = 0
+        self.shared: dict[str, int] = {}  # run_id -> how many runs have it
+        self._current: dict[object, Run] = {}
+        self._starts: dict[object, Run] = {}
+
+    def run(self, event: Event) -> Run | None:
+        """The run of the next event; None for one that is there twice."""
+        key = event.run
+        run = self._current.get(key)
+        if event.type == "run.started" and event.own:
+            start = (key, event.seq, event.timestamp)
+            again = self._starts.get(start)
+            if again is not None:  # the same file once more
+                run = again
+            elif run is not None and run.started is not None:
+                run = None
+                self.shared[str(event.run_id)] = self.shared.get(str(event.run_id), 1) + 1
+            run = run or self._new(event)
+            self._starts[start] = self._current[key] = run
+        elif run is None:
+            run = self._current[key] = self._new(event)
+        if run.take(event):
+            return run
+        self.repeated += 1
+        return None
+
+    def _new(self, event: Event) -> Run:
+        run = Run(event, len(self.runs))
+        self.runs.append(run)
+        return run
