@@ -94,34 +94,48 @@ class Call:
         return body if body is not None else payload.get("message")
 
 
+_BEGINNINGS = ("model.request", "tool.called")
+_ENDS = ("model.response", "model.error", "tool.result")
 PENDING = 64  # messages of transcripts that may still be told again, with more of them
 
 
 class Calls:
-    """Pairs what belongs together. Memory: the open calls, with their events; a number for each told message."""
+    """Pairs what belongs together. Memory: the open calls with their events, the ids of calls of open runs."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[int, str], Call] = {}
+        self._ended: dict[int, set[str]] = {}  # by the number of a run, as long as it lasts
         self._pending: dict[int, Call] = {}  # by a hash of the message's id
         self._told: set[int] = set()
 
     def feed(self, event: Event, run: Run) -> Iterator[Call]:
         """Takes the next event of a run; gives the calls that ended with it."""
-        kind = event.type
-        if kind in ("model.request", "tool.called"):
-            call = Call(run, event, tool=_tool(event))
-            call.again = kind == "model.request" and _attempt(event) > 1
-            if event.call_id is None:
-                yield call
-            else:
-                self._open[run.number, event.call_id] = call
-        elif kind in ("model.response", "model.error", "tool.result"):
-            opened = None if event.call_id is None else self._open.pop((run.number, event.call_id), None)
-            call = opened or Call(run, None, event, _tool(event))
+        kind, call_id = event.type, event.call_id
+        if kind in _BEGINNINGS:
+            if call_id is None:
+                yield self._begun(event, run)
+                return
+            self._open.setdefault((run.number, call_id), self._begun(event, run))
+            self._ended.setdefault(run.number, set()).discard(call_id)  # a call that is named as one before
+        elif kind in _ENDS:
+            ended = self._ended.setdefault(run.number, set())
+            if call_id in ended:
+                return  # it was told before
+            call = self._open.pop((run.number, call_id), None) if call_id else None
+            call = call or Call(run, None, event, _tool(event))
             call.end = event
+            if call_id is not None:
+                ended.add(call_id)
             yield call
+        elif kind == "run.ended":
+            self._ended.pop(run.number, None)
         elif not event.own:
             yield from self._transcript(event, run)
+
+    def _begun(self, event: Event, run: Run) -> Call:
+        call = Call(run, event, tool=_tool(event))
+        call.again = event.type == "model.request" and _attempt(event) > 1
+        return call
 
     def finish(self) -> Iterator[Call]:
         """Gives the calls that never ended, and what transcripts told last of each message."""

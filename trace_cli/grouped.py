@@ -1,7 +1,6 @@
 """The figures of a trace, by run, model, tool, step or day."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from trace_cli.calls import Call, Calls
@@ -11,18 +10,11 @@ from trace_cli.numbering import Numbering, Run
 from trace_cli.prices import Prices
 from trace_cli.retries import Error
 from trace_cli.run_errors import ORPHAN, RunErrors
+from trace_cli.text import day
 
 Key = str | int | None
 _NOBODY = object()  # the group of what counts in none
 OF_TOOLS = ("tool", "tool_result", "response")  # kinds of errors that may be a tool's
-
-
-def day(event: Event) -> str | None:
-    """The day of an event, in UTC."""
-    try:
-        return None if event.time is None else datetime.fromtimestamp(event.time, UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 _OF_CALL: dict[str | None, Callable[[Call], Any]] = {
@@ -31,7 +23,7 @@ _OF_CALL: dict[str | None, Callable[[Call], Any]] = {
     "model": lambda call: call.requested if call.of_model else _NOBODY,
     "tool": lambda call: _NOBODY if call.of_model else call.tool,
     "step": lambda call: call.step,
-    "day": lambda call: day(call.event),
+    "day": lambda call: day(call.event.time),
 }
 GROUPS = tuple(filter(None, _OF_CALL))
 
@@ -143,7 +135,7 @@ class Grouped:
             "model": self._models.pop(error.event.index, model),
             "tool": _NOBODY if tool is None else tool,
             "step": error.step,
-            "day": day(error.event),
+            "day": day(error.event.time),
         }.get(str(self._by))
         if key is not _NOBODY:
             figures = self._group(key)

@@ -106,10 +106,12 @@ class Pretty:
             if each.title:
                 self._print(Text(each.title, "bold"))
             grid = Grid(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-            for column in each.columns:
-                grid.add_column(column.name, justify="right" if column.right else "left", overflow="fold")
-            for cells in zip(*(column.cells for column in each.columns), strict=True):
-                styled = zip(each.columns, cells, strict=True)
+            columns = each.within(self._width)
+            for column in columns:
+                justify: Any = "right" if column.name and not column.names else "left"
+                grid.add_column(column.name, justify=justify, no_wrap=not column.names, overflow="fold")
+            for cells in zip(*(column.cells for column in columns), strict=True):
+                styled = zip(columns, cells, strict=True)
                 grid.add_row(*(Text(cell, column.styles.get(cell, "")) for column, cell in styled))
             self._print(grid)
 

@@ -55,7 +55,7 @@ def _rates(name: str, model: str, rates: Any) -> Rates:
     for key, value in rates.items():
         if key not in _KEYS:
             raise TraceError(f"{where}: no price is called {key!r}", f"there are {', '.join(_KEYS)}")
-        if not isinstance(value, Decimal) or value < 0:
+        if not isinstance(value, Decimal) or not 0 <= value <= MILLION:
             raise TraceError(
                 f"{where}: {key} is no price", "write dollars for a million tokens, such as 3 or 0.25"
             )

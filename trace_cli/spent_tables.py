@@ -9,7 +9,7 @@ from trace_cli.prices import EXTRA, Prices
 from trace_cli.readable import Line
 from trace_cli.reading import talk
 from trace_cli.tables import Column, Table, bars, money, span, table, whole
-from trace_cli.text import clock, visible
+from trace_cli.text import clock, day, visible
 
 Row = Mapping[str, Any]
 _STYLES = {"ok": "green", "failed": "bold red", "incomplete": "yellow"}
@@ -18,7 +18,7 @@ SHOWN = 3  # models, or runs, that are named in a line of talk
 
 def of_stats(rows: Sequence[Row], by: str | None) -> list[Table]:
     """What was called and spent, and how long that took; of tools apart."""
-    names = [Column(by, _names(rows, by), right=False)] if by else []
+    names = [Column(by, _names(rows, by), names=True)] if by else []
     if by == "tool":
         columns = (_counts(rows, name) for name in ("calls", "errors", "orphans"))
         return table("", names, (*columns, *_times(rows, "duration_ms")))
@@ -53,7 +53,7 @@ def _counts(rows: Sequence[Row], key: str, name: str = "") -> Column:
 def _times(rows: Sequence[Row], key: str) -> list[Column]:
     spreads = [row[key] or {} for row in rows]
     columns = [Column(name, [span(each.get(name)) for each in spreads]) for name in ("p50", "p90", "p99", "max")]
-    return [*columns, Column("", bars(each.get("p90") for each in spreads), right=False)]
+    return [*columns, Column("", bars(each.get("p90") for each in spreads))]
 
 
 def _spent(rows: Sequence[Row]) -> Iterator[Column]:
@@ -62,7 +62,7 @@ def _spent(rows: Sequence[Row]) -> Iterator[Column]:
     yield Column("tokens", [_tokens(row) for row in rows])
     yield Column("cached", [whole(row["cache_read_tokens"]) for row in rows])
     yield Column("cost", [_cost(row) for row in rows])
-    yield Column("", bars(shares), right=False)
+    yield Column("", bars(shares))
 
 
 def _tokens(row: Row) -> str:
@@ -77,18 +77,27 @@ def _cost(row: Row) -> str:
 
 def of_runs(rows: Sequence[Row]) -> list[Table]:
     """One line a run."""
-    states = Column("status", [row["status"] or "" for row in rows], right=False, styles=_STYLES)
+    states = Column("status", [row["status"] or "" for row in rows], names=True, styles=_STYLES)
     columns = (
-        Column("began", [clock(seconds(row["started"])).partition(".")[0] for row in rows], right=False),
+        Column("began", _began(rows)),
         Column("took", [span(row["duration_ms"]) for row in rows]),
-        Column("", bars(row["duration_ms"] for row in rows), right=False),
+        Column("", bars(row["duration_ms"] for row in rows)),
         *(_counts(rows, name) for name in ("events", "errors", "missing")),
         Column("cost", [_cost(row) for row in rows]),
         Column(
-            "run", [visible(str(row["name"] or row["run_id"] or row["_src"]["file"])) for row in rows], right=False
+            "run", [visible(str(row["name"] or row["run_id"] or row["_src"]["file"])) for row in rows], names=True
         ),
     )
     return table("", (states,), columns)
+
+
+def _began(rows: Sequence[Row]) -> list[str]:
+    """When runs began: the time, behind the day where there are several."""
+    times = [seconds(row["started"]) for row in rows]
+    days = [None if time is None else day(time) for time in times]
+    several = len({each for each in days if each}) > 1
+    clocks = [clock(time).partition(".")[0] for time in times]
+    return [f"{each[5:]} {time}" if several and each else time for each, time in zip(days, clocks, strict=True)]
 
 
 def troubles(rows: Sequence[Row]) -> Iterator[Line]:

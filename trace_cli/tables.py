@@ -5,14 +5,18 @@ from typing import NamedTuple
 
 BLOCKS = " ▏▎▍▌▋▊▉"
 BAR = 8  # cells of the longest bar
+GAP = 2  # cells between two columns
 
 
 class Column(NamedTuple):
-    """A heading, and the text of each row below it. `styles` are those of some texts."""
+    """A heading, and the text of each row below it: figures, or `names`, or bars, which have no heading.
+
+    `styles` are those of some texts.
+    """
 
     name: str
     cells: Sequence[str]
-    right: bool = True
+    names: bool = False
     styles: Mapping[str, str] = {}
 
 
@@ -21,6 +25,11 @@ class Table(NamedTuple):
 
     title: str
     columns: Sequence[Column]
+
+    def within(self, width: int) -> Sequence[Column]:
+        """The columns that are to be shown in so many cells: without the bars, if these leave names no room."""
+        room = width + GAP - sum(GAP + max(map(len, (each.name, *each.cells))) for each in self.columns)
+        return self.columns if room >= 0 else [each for each in self.columns if each.name]
 
 
 def table(title: str, names: Sequence[Column], columns: Iterable[Column]) -> list[Table]:
@@ -64,7 +73,9 @@ def span(milliseconds: float | None) -> str:
     """A duration."""
     if milliseconds is None:
         return ""
-    if 0 < milliseconds < 1:
+    if not milliseconds:
+        return "0 ms"
+    if milliseconds < 1:
         return f"{milliseconds * 1000:.0f} µs"
     if milliseconds < 10:
         return f"{milliseconds:.1f} ms"

@@ -28,6 +28,14 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
 
 
+def day(time: float | None) -> str | None:
+    """The day of a time (seconds since 1970), in UTC; None for none."""
+    try:
+        return None if time is None else datetime.fromtimestamp(time, UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
 def clock(time: float | None) -> str:
     """The time of day, of seconds since 1970, in UTC: always as wide."""
     if time is None:
