@@ -67,7 +67,8 @@ def test_a_command_prints_what_is_shown(
 
 
 def test_there_is_a_post_mortem_in_five_commands_and_on_the_screen() -> None:
-    assert len([command for command, _ in commands_shown() if "trace diff" not in command]) == 6
+    others = ("trace diff", "trace runs", "trace stats")
+    assert len([command for command, _ in commands_shown() if not command.startswith(others)]) == 6
 
 
 def on_terminal(command: str, folder: Path, environment: dict[str, str]) -> tuple[str, int]:
@@ -114,12 +115,19 @@ def test_a_script_succeeds(script: str, traces: Path, environment: dict[str, str
 def test_the_python_runs(traces: Path, run_program: Callable[[str], "subprocess.CompletedProcess[str]"]) -> None:
     done = run_program("\n".join(blocks("python")))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("growth ZeroDivisionError: division by zero ")
+    assert done.stdout.startswith("alert: search\nalert: search\ngrowth ZeroDivisionError: division by zero ")
     recorded = [json.loads(line) for line in (traces / "runs" / "run.jsonl").read_text().splitlines()]
     assert [event["type"] for event in recorded] == [
         *("run.started", "tool.called", "tool.result", "model.request", "model.response"),
         *("tool.called", "tool.result", "run.ended"),
     ]
+    night = [json.loads(line) for line in (traces / "runs" / "night.jsonl").read_text().splitlines()]
+    retrieve, search = (event for event in night if event["type"] == "step.started")
+    (found,) = (event for event in night if event["type"] == "tool.result")
+    assert search["payload"]["parent_id"] == retrieve["step_id"]
+    assert found["step_id"] == search["step_id"]
+    assert found["payload"]["attached"] == {"citations": ["sales-emea"]}
+    assert not (traces / "runs" / "errors.jsonl").exists()
 
 
 @pytest.mark.parametrize("text", blocks("json"))
