@@ -4,13 +4,14 @@
 # make bench-1g  the same with a trace of a gigabyte
 # make bench-tap  set up, measure the tap beside other recorders; some ten minutes
 # make bench-step  set up, measure what `trace step` takes on a large trace
+# make bench-additions  set up, measure what steps, subscribers and attached state add to recording
 # make bench-diff  set up, measure what `trace diff` takes on two long runs
 PYTHON ?= python3
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check test-sdks test-faults bench bench-1g bench-tap bench-step bench-diff man clean
+.PHONY: demo test lint check test-sdks test-faults bench bench-1g bench-tap bench-additions bench-step bench-diff man clean
 
 demo: .venv/demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -47,6 +48,10 @@ bench-1g: .venv-bench/ready
 # For one part, or a short run: make bench-tap TAP='--quick loss'
 bench-tap: .venv/bench
 	$(BIN)/python benchmarks/capture.py $(TAP)
+
+# Steps, subscribers, attached state, a choice of events for a sink
+bench-additions: .venv/bench
+	$(BIN)/python benchmarks/additions.py $(ADDITIONS)
 
 # The stepping session on a large trace; make bench-step STEP='--megabytes 1000'
 bench-step: .venv/bench

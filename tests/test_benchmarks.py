@@ -191,3 +191,17 @@ def test_the_session_opens_and_answers() -> None:
     rows = [line.split()[0] for line in done.stdout.splitlines()]
     assert rows[:5] == ["made-up.jsonl,", "trace", "trace", "trace", "keys,"]
     assert {"n", "e", "o", "u", "c", "d", "G"} <= set(rows)
+
+
+def test_the_additions_are_measured_each() -> None:
+    additions = CAPTURE.with_name("additions.py")
+    done = subprocess.run([sys.executable, additions, "--quick"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    machine, titles, *rows = done.stdout.splitlines()
+    assert machine.startswith("date ")
+    assert titles.split() == [
+        *("call,", "µs", "paced,", "µs", "CPU,", "µs"),
+        *("call,", "×", "paced,", "×", "CPU,", "×"),
+    ]
+    assert len(rows) == 12
+    assert all(float(figure) > 0 for row in rows for figure in row.split()[-6:])
