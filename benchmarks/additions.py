@@ -3,10 +3,10 @@
     python benchmarks/additions.py             # some forty seconds; make bench-additions
     python benchmarks/additions.py --quick     # to see that it works; the figures mean nothing
 
-Each row is a tap of its own, or OpenTelemetry. In a round each gets one batch, in changing order: back to back, then
-paced, a few milliseconds apart, so that threads have done their part before the next. The time is that of the
-agent's thread, CPU that of the whole process with what its threads do later. Ratios are medians over the rounds,
-each to the event alone in the same round.
+Each row is a tap of its own, or OpenTelemetry. In a round each gets one batch, in changing order: back to back,
+then paced, a few milliseconds apart, so that threads have done their part before the next. The time is that of
+the agent's thread, CPU that of the whole process with what its threads do later. Ratios are medians over the
+rounds, each to the event alone in the same round.
 """
 
 import argparse

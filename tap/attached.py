@@ -22,6 +22,7 @@ from .wanted import Globs, Matching
 if TYPE_CHECKING:
     from .recorder import Recorder
 
+LATE, REST = 3, 10.0  # answers in a row that came too late, and seconds for which it is then left alone
 SMALL = 4096  # bytes; what is kept of an object that is too large
 
 
@@ -73,6 +74,9 @@ class Attachment:
         self._thread: threading.Thread | None = None
         self._questions: SimpleQueue[_Question | None] = SimpleQueue()
         self._began: float | None = None  # when the call began that is being made
+        self._hanging: float | None = None  # the same of a call that was waited for in vain
+        self._late = 0  # answers in a row that did not come in time
+        self._rests = 0.0  # until then it is left alone
 
     def cancel(self) -> None:
         """Attach it no longer."""
@@ -87,27 +91,36 @@ class Attachment:
         """Return the value, as JSON, or what is to be told instead. Takes `timeout` seconds at most."""
         if self.timeout is None:
             return self._value(everything=False)
+        if (reason := self._resting()) is not None:
+            return reason
         began = self._began
-        if began is not None and time.monotonic() - began > self.timeout:
+        if began is not None and (began == self._hanging or time.monotonic() - began > self.timeout):
             return left_out("the call before has not returned yet")
         if not self._start():
             return left_out("there can be no more threads")
         question = _Question(copy_context())
         self._questions.put(question)
         try:
-            return question.answer.get(timeout=self.timeout)
+            answer = question.answer.get(timeout=self.timeout)
+            self._late = 0
+            return answer
         except Empty:
-            return self._late()
+            self._hanging = self._began
+            return self._missed()
         finally:
             question.over = True
 
     async def awaited(self) -> bytes:
         """Return the same for an async function, in the event loop that this is awaited in."""
+        if (reason := self._resting()) is not None:
+            return reason
         trio = sys.modules.get("trio")
         if trio is not None and trio.lowlevel.in_trio_run():
             with trio.move_on_after(float("inf") if self.timeout is None else self.timeout):
-                return await self._async_value()
-            return self._late()
+                answer = await self._async_value()
+                self._late = 0
+                return answer
+            return self._missed()
         import asyncio  # the agent has
 
         # A task of its own: one that does not heed its cancellation keeps nobody waiting.
@@ -118,7 +131,8 @@ class Attachment:
             if not task.done():
                 task.cancel()
         if not task.done():
-            return self._late()
+            return self._missed()
+        self._late = 0
         return left_out("it was cancelled") if task.cancelled() else task.result()
 
     async def _async_value(self) -> bytes:
@@ -146,8 +160,18 @@ class Attachment:
         finally:
             _asking.reset(token)
 
-    def _late(self) -> bytes:
+    def _missed(self) -> bytes:
+        self._late += 1
+        if self._late >= LATE:
+            self._rests = time.monotonic() + REST
+            guard.tell(f"late {self.name}", f"what is attached as {self.name} is too slow, and is asked rarely")
         return left_out(f"no answer within {self.timeout:g} s")
+
+    def _resting(self) -> bytes | None:
+        """Return what is to be told while it is left alone."""
+        if self._late >= LATE and time.monotonic() < self._rests:
+            return left_out(f"it was late {self._late} times in a row, and is left alone for {REST:g} s")
+        return None
 
     def _written(self, value: object) -> bytes:
         if isinstance(value, dict):

@@ -145,9 +145,9 @@ class Recorder:
         run.ended = True
         run.failure = told(error) if error else run.failure
         self.put(run, "run.ended", run.closing(), None, self._outside(), counts=True)
-        for attachment in run.attachments:
+        attachments, run.attachments = run.attachments, ()
+        for attachment in attachments:
             attachment.end()
-        run.attachments = ()
 
     def end_run_uncaught(self, error: BaseException) -> None:
         """End the default run with an exception that nobody caught."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import gc
 import json
 import os
 import sqlite3
@@ -171,6 +172,34 @@ def test_one_that_hangs_is_waited_for_once(tap: Tap, trace: Trace) -> None:
     late, *still = attached(trace, "note")
     assert late == {"slow": {"left_out": "no answer within 0.2 s"}, "quick": 1}
     assert still == [{"slow": {"left_out": "the call before has not returned yet"}, "quick": 1}] * 2
+
+
+def test_one_that_is_slow_is_left_alone_for_a_while(tap: Tap, trace: Trace, capfd: Any) -> None:
+    def export() -> int:
+        gate = threading.Event()
+        gates.append(gate)
+        gate.wait(30)
+        return len(gates)
+
+    gates: list[threading.Event] = []
+    store = tap.attach("slow", export, on="note", timeout=0.05)
+    for _ in range(5):
+        tap.record("note")
+        for gate in gates:
+            gate.set()
+        while store._began is not None:
+            pass
+    told = [each["slow"]["left_out"] for each in attached(trace, "note")]
+    rests = "it was late 3 times in a row, and is left alone for 10 s"
+    assert told == ["no answer within 0.05 s"] * 3 + [rests] * 2
+    assert len(gates) == 3
+    assert capfd.readouterr().err.count("what is attached as slow is too slow") == 1
+    store._rests = 0.0  # ten seconds later
+    store.function = lambda: 7
+    store.timeout = 20
+    tap.record("note")
+    tap.record("note")
+    assert attached(trace, "note")[-2:] == [{"slow": 7}] * 2
 
 
 def test_one_that_was_late_is_asked_again(tap: Tap, trace: Trace) -> None:
@@ -446,6 +475,7 @@ def test_a_response_that_is_dropped_asks_nothing(tap: Tap, trace: Trace, server:
     response = client._client.send(request, stream=True)
     assert asked == [1]
     del response
+    gc.collect()
     gate.set()
     tap.flush()
     assert asked == [1]
