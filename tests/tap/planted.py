@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from reference import NAMES, SHAPES
 
 WORD = string.ascii_letters + string.digits
+
+
+def _no_word(text: str) -> str:
+    """A text without ten characters of a name: Hypothesis tries names as it finds them in the code."""
+    return "7".join(text[at : at + 5] for at in range(0, len(text), 5))
+
+
 # A value that only its place tells to be a secret. No part of any text that it is planted in.
-PASSWORDS = st.text(WORD, min_size=8, max_size=24).map(lambda text: f"Zq{text}")
+PASSWORDS = st.text(WORD, min_size=8, max_size=24).map(lambda text: f"Zq{_no_word(text)}")
 KEYS = st.sampled_from(sorted(SHAPES)).flatmap(
     lambda kind: st.from_regex(re.compile(SHAPES[kind], re.ASCII), fullmatch=True)
 )
@@ -28,9 +35,9 @@ def _pem(kind: str, body: str) -> str:
 PEMS = st.builds(
     _pem,
     st.sampled_from(["PRIVATE KEY", "RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"]),
-    st.text(WORD + "+/", min_size=20, max_size=60).map(lambda text: f"MIIB{text}=="),
+    st.text(WORD + "+/", min_size=20, max_size=60).map(lambda text: f"MIIB{_no_word(text)}=="),
 )
-TOKENS = st.text(WORD + "+/.~-", min_size=22, max_size=40).map(lambda text: f"a1{text}")
+TOKENS = st.text(WORD + "+/.~-", min_size=22, max_size=40).map(lambda text: f"a1{_no_word(text)}")
 BASIC = PASSWORDS.map(lambda text: b64encode(f"user:{text}".encode()).decode())
 
 # A text with a secret in it: what it says, the secret, and how to say it with something else in its place.
