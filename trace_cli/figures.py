@@ -58,7 +58,8 @@ class Figures:
 
     def add_step(self, ended: Event) -> None:
         """Takes the end of a step."""
-        self.step_time.add(usage.number(ended.payload.get("duration_ms")))
+        took = usage.number(ended.payload.get("duration_ms"))
+        self.step_time.add(took if took is None or took >= 0 else None)
 
     def _add_model_call(self, call: Call, prices: Prices) -> None:
         self.calls += 1

@@ -123,7 +123,8 @@ class Matcher:
         if event.type == "step.started" and self._selection.steps and event.step_id is not None:
             names = (event.payload.get("name"), event.step, event.step_id)
             around = event.payload.get("parent_id")
-            if around in self._inside or any(_matches(name, self._selection.steps) for name in names):
+            within = isinstance(around, str) and around in self._inside
+            if within or any(_matches(name, self._selection.steps) for name in names):
                 self._inside.add(event.step_id)
 
     def wants(self, event: Event, is_error: bool = True) -> bool:

@@ -1,5 +1,6 @@
 """The rows of `stats` and `runs` for eyes, and what is to be said of them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,37 +14,40 @@ from trace_cli.text import clock, day, visible
 
 Row = Mapping[str, Any]
 _STYLES = {"ok": "green", "failed": "bold red", "incomplete": "yellow"}
+LONGEST = 48  # characters of a name; of a longer one the end is shown
 SHOWN = 3  # models, or runs, that are named in a line of talk
 
 
-def of_stats(rows: Sequence[Row], by: str | None) -> list[Table]:
+def of_stats(rows: Sequence[Row], by: str | None) -> Iterator[Table]:
     """What was called and spent, and how long that took; of tools apart."""
     names = [Column(by, _names(rows, by), names=True)] if by else []
     if by == "tool":
         columns = (_counts(rows, name) for name in ("calls", "errors", "orphans"))
-        return table("", names, (*columns, *_times(rows, "duration_ms")))
+        yield from table("", names, (*columns, *_times(rows, "duration_ms")))
+        return
     steps = (_counts(rows, "steps", "times"), *_times(rows, "step_ms")) if by == "step" else ()
     spent = (*(_counts(rows, name) for name in ("calls", "errors", "retries", "orphans")), *_spent(rows))
     tools = (_counts(rows, "tool_calls", "calls"), _counts(rows, "tool_errors", "errors"))
-    return [
-        *table("steps", names, steps),
-        *table("calls of a model" if steps else "", names, spent),
-        *table("latency", names, _times(rows, "latency_ms")),
-        *table("to the first byte of a stream", names, _times(rows, "ttft_ms")),
-        *table("tools", names, (*tools, *_times(rows, "tool_ms"))),
-    ]
+    yield from table("steps", names, steps)
+    yield from table("calls of a model" if steps else "", names, spent)
+    yield from table("latency", names, _times(rows, "latency_ms"))
+    yield from table("to the first byte of a stream", names, _times(rows, "ttft_ms"))
+    yield from table("tools", names, (*tools, *_times(rows, "tool_ms")))
 
 
 def _names(rows: Sequence[Row], by: str) -> list[str]:
     """What the rows are called; runs by their names, with the first part of their ids where these are the same."""
     if by != "run":
-        return ["(none)" if row[by] is None else visible(str(row[by])) for row in rows]
-    known = [row["name"] for row in rows]
-    doubled = {name for name in known if known.count(name) > 1}
+        return ["(none)" if row[by] is None else _short(str(row[by])) for row in rows]
+    names = Counter(row["name"] for row in rows)
     return [
-        visible(f"{row['name']} {row['run'][:13]}" if row["name"] in doubled else row["name"] or row["run"])
+        _short(f"{row['name']} {row['run'][:13]}" if names[row["name"]] > 1 else row["name"] or row["run"])
         for row in rows
     ]
+
+
+def _short(name: str) -> str:
+    return visible(name if len(name) <= LONGEST else f"…{name[1 - LONGEST :]}")
 
 
 def _counts(rows: Sequence[Row], key: str, name: str = "") -> Column:
@@ -75,7 +79,7 @@ def _cost(row: Row) -> str:
     return f"> {known}" if known and row["unpriced"] else known
 
 
-def of_runs(rows: Sequence[Row]) -> list[Table]:
+def of_runs(rows: Sequence[Row]) -> Iterator[Table]:
     """One line a run."""
     states = Column("status", [row["status"] or "" for row in rows], names=True, styles=_STYLES)
     columns = (
@@ -85,10 +89,10 @@ def of_runs(rows: Sequence[Row]) -> list[Table]:
         *(_counts(rows, name) for name in ("events", "errors", "missing")),
         Column("cost", [_cost(row) for row in rows]),
         Column(
-            "run", [visible(str(row["name"] or row["run_id"] or row["_src"]["file"])) for row in rows], names=True
+            "run", [_short(str(row["name"] or row["run_id"] or row["_src"]["file"])) for row in rows], names=True
         ),
     )
-    return table("", (states,), columns)
+    yield from table("", (states,), columns)
 
 
 def _began(rows: Sequence[Row]) -> list[str]:
@@ -106,13 +110,13 @@ def troubles(rows: Sequence[Row]) -> Iterator[Line]:
         error, broke_off, gaps = row["first_error"], row["broke_off"], row["gaps"]
         told = []
         if broke_off:
-            where = f" in step {broke_off['step']}" if broke_off["step"] else ""
+            where = f" in step {_short(broke_off['step'])}" if broke_off["step"] else ""
             word = "no answer to" if broke_off["open"] else "the last event is"
             told.append((f"{word} {broke_off['type']} {broke_off['summary']}{where}", "yellow"))
         if error:
             place = f"{error['_src']['file']}:{error['_src']['line']}"
             after = ", recovered" if error["recovered"] else ""
-            step = f" in step {error['step']}" if error["step"] else ""
+            step = f" in step {_short(error['step'])}" if error["step"] else ""
             tool = f"{error['tool_name']} ✗ " if error["tool_name"] else "✗ "
             told.append((f"{place}: {tool}{error['message']}{step}{after}", "" if error["recovered"] else "red"))
         if gaps:

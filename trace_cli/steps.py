@@ -4,6 +4,7 @@ from collections import deque
 
 from trace_cli.event import Event
 
+LONGEST = 1000  # characters of a path; of a longer one the end is kept
 LATE = 1000  # steps that are remembered after their end: of what goes on behind it
 
 
@@ -27,7 +28,8 @@ class Steps:
             payload = event.payload
             around = self.path(payload.get("parent_id"))
             name = str(payload.get("name") or step_id)
-            self._paths[step_id] = name if around is None else f"{around}/{name}"
+            path = name if around is None else f"{around}/{name}"
+            self._paths[step_id] = path if len(path) <= LONGEST else f"…{path[1 - LONGEST :]}"
         elif event.type == "step.ended" and not self._every:
             self._ended.append(step_id)
             if len(self._ended) > LATE:

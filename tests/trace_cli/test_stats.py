@@ -360,6 +360,16 @@ def test_runs_of_a_night(folder: Path) -> None:
     assert [row["name"] for row in found.values()] == ["night"] * 5 + [None]
 
 
+def test_what_comes_behind_the_end_of_a_run_changes_nothing_of_it(folder: Path) -> None:
+    def failing(error: str) -> dict[str, Any]:
+        return {"type": "tool.result", "payload": {"tool_name": "x", "error": error}}
+
+    ended = {"type": "run.ended", "payload": {"status": "ok", "error": None}}
+    told(folder, {"type": "run.started"}, failing("first"), ended, failing("second"))
+    (row,) = rows("trace runs t.jsonl", folder)
+    assert (row["status"], row["errors"], row["first_error"]["message"]) == ("ok", 2, "first")
+
+
 def test_what_runs_tells_is_an_anchor(folder: Path) -> None:
     for key, name in (("first_error", "failed"), ("broke_off", "killed")):
         (folder / "t.jsonl").write_bytes((Path(__file__).parents[1] / f"samples/{name}.jsonl").read_bytes())

@@ -47,7 +47,7 @@ def runs(
 
     def ended(run: Run, judge: RunErrors) -> None:
         first = judge.first
-        if first and first.kind != ORPHAN:
+        if first and first.kind != ORPHAN and run.number not in errors:  # events may come behind its end
             errors[run.number] = {**first.row(), "recovered": bool(first.recovered), **first.event.place()}
 
     seen: set[object] = set()
