@@ -1,6 +1,8 @@
 """From an agent that fails to what broke, with both halves and every call that a post-mortem needs."""
 
 import json
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +11,9 @@ import pytest
 from agenttap import Tap
 
 from agent_replay_trace import Debugger
+from trace_cli.commands.runs import runs
+from trace_cli.prices import Prices
+from trace_cli.reading import Reading
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 import messages_api
@@ -100,3 +105,21 @@ def test_the_walk_ends(trace):
     assert session.prev().type == "run.ended"
     with pytest.raises(IndexError, match="no event 10: the trace has events 0 to 9"):
         session.jump(10)
+
+
+def test_a_run_that_was_killed_in_a_step(tmp_path):
+    """What it was in stands in the file, and every question about the end says so."""
+    path = tmp_path / "run.jsonl"
+    agent = f"""
+import os, signal
+from agenttap import Tap
+tap = Tap({str(path)!r}, name="night")
+with tap.step("report"), tap.step("retrieve", region="APAC"), tap.tool_call("search", {{"q": "sales"}}):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", agent], check=False).returncode == -signal.SIGKILL
+    (row,), _ = runs(Reading([str(path)]), Prices({}))
+    assert (row["status"], row["name"], row["missing"]) == ("incomplete", "night", 0)
+    assert (row["broke_off"]["summary"], row["broke_off"]["open"]) == ('search(q="sales")', True)
+    error = Debugger.load(str(path)).first_errors()[0]
+    assert (error.kind, error.step) == ("orphan", "report/retrieve")
