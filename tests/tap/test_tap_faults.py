@@ -247,7 +247,8 @@ with Tap(sys.argv[1] + "/run.jsonl", rotate_bytes=15_000_000) as tap:
         by_run.setdefault(event["run_id"], []).append(event["seq"])
     # In the order of the names also the order is right.
     assert list(by_run.values()) == [list(range(14))] * 4
-    assert len(list(tmp_path.glob("run.*.jsonl*"))) > 10
+    # 240 MB, and a file may get a line of each process beyond its 15 MB, as they look before they write.
+    assert len(list(tmp_path.glob("run.*.jsonl*"))) >= 7
 
 
 APP = """
