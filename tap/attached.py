@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from . import guard
+from .decorated import is_async
+from .event import safe
 from .jsonable import dumps, dumps_within
+from .lock import Lock, holding
 from .run import Run, told
 from .wanted import Globs, Matching
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from .recorder import Recorder
 
 LATE, REST = 3, 10.0  # answers in a row that came too late, and seconds for which it is then left alone
+_START_WAIT = 0.02  # seconds for another thread to start the function's own
+_TOLD = 64  # bytes of what is said beside values that were kept
 SMALL = 4096  # bytes; what is kept of an object that is too large
 
 
@@ -62,9 +67,7 @@ class Attachment:
         self.function = function
         self.timeout = timeout
         self.types = Matching("on", on)
-        self.is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-            getattr(type(function), "__call__", None)  # noqa: B004 - to look at it
-        )
+        self.is_async = is_async(function)
         self._max_bytes = max_bytes
         self._recorder = recorder
         self.reset()
@@ -72,6 +75,8 @@ class Attachment:
     def reset(self) -> None:
         """Start afresh in a forked child, which has no threads."""
         self._thread: threading.Thread | None = None
+        self._starting = Lock()
+        self._over = False
         self._questions: SimpleQueue[_Question | None] = SimpleQueue()
         self._began: float | None = None  # when the call began that is being made
         self._hanging: float | None = None  # the same of a call that was waited for in vain
@@ -84,8 +89,14 @@ class Attachment:
         self.end()
 
     def end(self) -> None:
-        """Let its thread end."""
+        """Let its thread end. Who waits for an answer just now gets one."""
+        self._over = True
         self._questions.put(None)
+
+    def prepare(self) -> None:
+        """Start its thread now, as at the end of the program there may be no more threads."""
+        if self.timeout is not None and self._recorder.recording:
+            self._start()
 
     def answer(self) -> bytes:
         """Return the value, as JSON, or what is to be told instead. Takes `timeout` seconds at most."""
@@ -100,6 +111,8 @@ class Attachment:
             return left_out("there can be no more threads")
         question = _Question(copy_context())
         self._questions.put(question)
+        if self._over:
+            return left_out("it is attached no longer")
         try:
             answer = question.answer.get(timeout=self.timeout)
             self._late = 0
@@ -139,7 +152,10 @@ class Attachment:
         token = _asking.set(True)
         try:
             return self._written(await self.function())
-        except Exception as exc:  # noqa: BLE001 - the agent's own function; what it raises is recorded
+        except BaseException as exc:
+            # Whatever the agent's own function raises is recorded, but for what its event loop has to know.
+            if isinstance(exc, KeyboardInterrupt) or type(exc).__name__ in ("CancelledError", "Cancelled"):
+                raise
             return _raised(exc)
         finally:
             _asking.reset(token)
@@ -149,12 +165,10 @@ class Attachment:
         try:
             value = self.function()
             if inspect.isawaitable(value):
-                import asyncio
-
-                value = asyncio.run(_wait_for(value))
+                value = _run(value)
             return self._written(value)
         except BaseException as exc:
-            if not (everything or isinstance(exc, Exception)):
+            if isinstance(exc, KeyboardInterrupt) and not everything:
                 raise
             return _raised(exc)
         finally:
@@ -174,12 +188,14 @@ class Attachment:
         return None
 
     def _written(self, value: object) -> bytes:
-        if isinstance(value, dict):
-            return dumps_within(value, self._max_bytes, min(SMALL, self._max_bytes))
-        raw = dumps(value)
-        return raw if len(raw) <= self._max_bytes else dumps({"truncated": True, "bytes": len(raw)})
+        room = self._max_bytes
+        raw = dumps_within(value, room, min(SMALL, room)) if isinstance(value, dict) else dumps(value)
+        return raw if len(raw) <= room + _TOLD else dumps({"truncated": True, "bytes": len(raw)})
 
     def _start(self) -> bool:
+        return bool(holding(self._starting, _START_WAIT, self._started, default=True))
+
+    def _started(self) -> bool:
         if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._work, name="agenttap", daemon=True)
             self._thread = thread
@@ -195,6 +211,9 @@ class Attachment:
             self._began = time.monotonic()
             question.answer.put(question.context.run(self._value, everything=True))
             self._began = None
+        while not questions.empty():  # who came just before the end
+            if (left := questions.get()) is not None:
+                left.answer.put(left_out("it is attached no longer"))
 
 
 class _Question:
@@ -214,8 +233,11 @@ def fill(answers: Answers, wanted: Iterable[Attachment]) -> None:
     An async one has been asked before (`Asking`), or is run in a loop of its own where this thread has none.
     """
     known: Answers | dict[Attachment, bytes] = _awaited.get() or {}
+    finalising = _generator_is_closed()
     for attachment in wanted:
-        if attachment in known:
+        if finalising:  # perhaps by the garbage collection, inside of whatever code, with whatever locks held
+            answers[attachment] = left_out("it was recorded while a generator was closed")
+        elif attachment in known:
             answers[attachment] = known[attachment]
         elif attachment.is_async and _in_event_loop():
             answers[attachment] = left_out("it is async, and the event came from code that is not")
@@ -254,6 +276,7 @@ def put_in(payload: dict[str, Any], answers: Answers, type: str) -> dict[str, An
 
     An `attached` of the agent's own stays: what has another name comes beside it.
     """
+    type = safe(type)
     values = {one.name: orjson.Fragment(raw) for one, raw in answers.items() if one.types[type]}
     own = payload.get("attached", {})
     if not values or not isinstance(own, dict):
@@ -270,8 +293,27 @@ def _raised(error: BaseException) -> bytes:
     return dumps({"left_out": "it raised", **told(error)})
 
 
-async def _wait_for(value: Any) -> Any:
-    return await value
+def _run(value: Any) -> Any:
+    """Return what an awaitable gives, in an event loop of its own; the thread's is left alone."""
+    import asyncio
+
+    async def waiting() -> Any:
+        return await value
+
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(waiting())
+    finally:
+        loop.close()
+
+
+def _generator_is_closed() -> bool:
+    error = sys.exception()
+    while error is not None:
+        if isinstance(error, GeneratorExit):
+            return True
+        error = error.__context__
+    return False
 
 
 def _in_event_loop() -> bool:

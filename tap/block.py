@@ -75,6 +75,16 @@ class Scopes(Generic[Value]):
         scope.outer = _open(scope.outer)  # or a chain of those that were left would grow behind the next
         self._innermost.set(_open(self._innermost.get()))
 
+    def reopen(self, scope: Scope[Value]) -> Scope[Value]:
+        """Begin a scope again in its place, around those that were entered inside of it and not left."""
+        inner = self._innermost.get()
+        while inner is not None and inner is not scope:
+            inner = inner.outer
+        if inner is None:
+            return self.enter(scope.recorder, scope.value)
+        scope.left = False
+        return scope
+
     def active(self, recorder: "Recorder") -> Value | None:
         """Return what the innermost block of `recorder` stands for that this thread or task is in, or None."""
         scope = _open(self._innermost.get())

@@ -30,6 +30,13 @@ class AroundCall(Block):
 Makes = Callable[[tuple[Any, ...], dict[str, Any]], AroundCall]
 
 
+def is_async(function: Any) -> bool:
+    """Say whether calling this gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004 - to look at it
+    )
+
+
 def checked(function: Any, decorator: str) -> Any:
     """Return what is to be decorated. Raises TypeError, with what to write instead, if that is no function."""
     if isinstance(function, property):
@@ -77,7 +84,7 @@ def around(function: Any, makes: Makes) -> Any:
                 block.gives()
                 return (yield from _Listening(function(*args, **kwargs), block))
 
-    elif inspect.iscoroutinefunction(function):
+    elif is_async(function):
 
         @functools.wraps(function)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -39,9 +39,16 @@ class Feed:
     """One sink, its queue, its lock and its thread."""
 
     def __init__(
-        self, sink: Sink, journal: _Journal, *, blocking: bool = True, max_queue_bytes: int = 64 << 20
+        self,
+        sink: Sink,
+        journal: _Journal,
+        *,
+        blocking: bool = True,
+        max_queue_bytes: int = 64 << 20,
+        apart: bool = False,
     ) -> None:
         self.sink = sink
+        self._apart = apart  # of a subscriber: it bears only its own load, and no thread of the agent's bears it
         self.direct = blocking and sink.direct
         self.written = 0
         self.dropped = 0
@@ -54,7 +61,7 @@ class Feed:
         self._lock = Lock()  # around writing
         self._starting = Lock()  # around starting the thread
         self._draining = Lock()  # around draining
-        self._queue = Backlog(self._max_bytes, self._journal.held)
+        self._queue = Backlog(self._max_bytes, _nothing if self._apart else self._journal.held)
         self._lost: dict[str, int] = {}  # by run_id, how many of its events were dropped
         self._thread: threading.Thread | None = None
         self._wake: SimpleQueue[None] = SimpleQueue()  # putting into it takes no lock
@@ -75,10 +82,13 @@ class Feed:
             return
         if self._closed:
             self.dropped += 1
-        elif self._queue.has_room(record.size - record.held) or (
-            record.held and self._journal.has_most_room(self.queued_bytes)  # where its bytes were held
+        elif self._queue.has_room(record.size - (0 if self._apart else record.held)) or (
+            # where its bytes were held
+            record.held and not self._apart and self._journal.has_most_room(self.queued_bytes)
         ):
             self._queue.put(record)
+            if self._apart:  # whoever numbers it may be another journal's thread, which does not know of this one
+                self.wake()
         else:
             reason = "the queue is full"
             self._queue.drop(record, reason)
@@ -90,7 +100,7 @@ class Feed:
 
         Takes LOCK_WAIT, HELP_TIME, what is made of MAKE bytes, and one write, at most.
         """
-        if self.sink.wanted is not None and not self._queue.items and not self._closed:
+        if self.sink.wanted is not None and record.seq is not None and not self._queue.items and not self._closed:
             return
         if self.direct and self._slow < SLOW_WRITES and record.seq is not None:
             began = self._began
@@ -143,6 +153,10 @@ class Feed:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             guard.failure(thread.join, max(0.0, deadline - time.monotonic()))
+            if self._queue.items and not thread.is_alive():  # what came when it was just leaving
+                self._drain_here(deadline)
+                if self._apart and self.start() and self._thread is not None:
+                    guard.failure(self._thread.join, max(0.0, deadline - time.monotonic()))
         wait = max(0.0, deadline - time.monotonic()) + LOCK_WAIT
         if not holding(self._lock, wait, self._end, default=False):
             # Somebody hangs in a write, and closes the sink after it; or is just leaving.
@@ -171,6 +185,8 @@ class Feed:
 
     def _drain_here(self, deadline: float) -> None:
         """Do the thread's work on this one, when there can be no thread."""
+        if self._apart:
+            return
         holding(self._draining, 0.0, self._drain, deadline, default=None)
 
     def _abandon(self) -> None:
@@ -188,6 +204,8 @@ class Feed:
 
     def _count_lost(self, record: Record) -> None:
         self.dropped += 1
+        if self._apart:
+            return
         run_id = record.run.run_id
         if record.counts:  # the run's last, which would have told
             self._lost.pop(run_id, None)
@@ -378,6 +396,10 @@ class Feed:
         else:  # only the numbers are left to tell of it
             self._queue.pop()
         self._slow = SLOW_WRITES if self._queue.items else 0
+
+
+def _nothing() -> int:
+    return 0
 
 
 _BUSY = TimeoutError()

@@ -13,7 +13,7 @@ from .event import NOWHERE, Place
 from .feed import Feed
 from .journal import DRAIN, Journal
 from .jsonable import dumps, dumps_within
-from .lock import holding
+from .lock import Lock, holding
 from .run import Run, active, told
 from .subscriber import Subscription
 from .tools import Call, Calls
@@ -23,6 +23,7 @@ from .wanted import failed
 Work = Callable[[], tuple[str, dict[str, Any]]]
 
 _STILL_IN_FLIGHT = ("cancelled", "Closed", "the tap was closed while the response was still coming")
+_ASKING, _LOOK_AGAIN = 1.0, 0.005  # seconds that closing waits for what is attached to events under way
 _LOCK_WAIT = 0.05  # seconds for another thread to write the run's start
 _HEAD = 200  # bytes that a head takes, about
 _SMALL = 4096  # bytes; what is kept of a payload that is too large
@@ -53,6 +54,8 @@ class Recorder:
         self._heirs: dict[str, Run] = {}  # in a forked child: by run_id of the parent's run, the child's own
         self._ancestors: dict[str, str] = {}  # the same for the process that this one was forked from, by run_id
         self._calls = Calls()
+        self._asked: set[object] = set()  # events that are under way, with what is attached to them
+        self._listing = Lock()  # around changes of the two that follow
         self._subscribers: tuple[Subscription, ...] = ()
         self.attachments: tuple[Attachment, ...] = ()  # of all runs
 
@@ -85,6 +88,10 @@ class Recorder:
         """Record the end of the default run, and of what is in flight. May raise."""
         for flight in list(self.in_flight.values()):
             guard.attempt(flight.end, _STILL_IN_FLIGHT)
+        # Events that other threads are just asking stores about: these have little time, and their end is near.
+        until = time.monotonic() + _ASKING
+        while self._asked and time.monotonic() < until:
+            time.sleep(_LOOK_AGAIN)
         self.end_run(self._base(), None)
 
     # --- runs ----------------------------------------------------------------------------------------------------
@@ -108,6 +115,8 @@ class Recorder:
             parent = self._ancestors.get(run.run_id, run.run_id)
             own = Run(None, run.name, run.metadata, parent)
             own.attachments = run.attachments
+            for each in own.attachments:
+                each.reset()
             own = self._heirs.setdefault(run.run_id, own)
         return own
 
@@ -133,9 +142,9 @@ class Recorder:
             finally:
                 payload = attached.put_in(payload, answers, "run.started")
                 opening = self._record_of(run, "run.started", payload, None, self._outside())
+                holding(run.lock, _LOCK_WAIT, self._open, run, opening, default=None)
         finally:
             run.announcing.discard(me)
-        holding(run.lock, _LOCK_WAIT, self._open, run, opening, default=None)
         self.journal.longest_wait = max(self.journal.longest_wait, time.monotonic() - began)
 
     def end_run(self, run: Run, error: BaseException | None) -> None:
@@ -182,6 +191,8 @@ class Recorder:
         self._calls.reset()
         for subscriber in self._subscribers:
             subscriber.feed.reset()
+        self._asked = set()
+        self._listing = Lock()
         for attachment in self.attachments:
             attachment.reset()
         self.in_flight = {}
@@ -203,15 +214,25 @@ class Recorder:
 
     def subscribe(self, subscriber: Subscription) -> None:
         """Hand this one the events from now on."""
-        self._subscribers = (*self._subscribers, subscriber)
+        with self._listing:
+            self._subscribers = (*self._subscribers, subscriber)
+        subscriber.feed.start()  # now, as at the end of the program there may be no more threads
 
     def unsubscribe(self, subscriber: Subscription) -> None:
         """Hand it none any more."""
-        self._subscribers = tuple(each for each in self._subscribers if each is not subscriber)
+        with self._listing:
+            self._subscribers = tuple(each for each in self._subscribers if each is not subscriber)
 
     @property
     def subscribers(self) -> tuple[Subscription, ...]:
         return self._subscribers
+
+    def under_way(self, what: object, is_so: bool) -> None:
+        """Note that an event is being recorded: closing waits a while for its end. Takes no locks."""
+        if is_so:
+            self._asked.add(what)
+        else:
+            self._asked.discard(what)
 
     def start_threads(self, journal: Journal) -> None:
         """Make sure that the threads run which write what is recorded in this journal."""
@@ -234,27 +255,35 @@ class Recorder:
 
     def attach(self, attachment: Attachment) -> None:
         """Ask this one at the events from now on, in the place of one with the same name."""
-        holder = attachment.run or self
-        others = (each for each in holder.attachments if each.name != attachment.name)
-        holder.attachments = (*others, attachment)
+        with self._listing:
+            holder = self.heir(attachment.run) if attachment.run else self
+            replaced = [each for each in holder.attachments if each.name == attachment.name]
+            others = (each for each in holder.attachments if each not in replaced)
+            holder.attachments = (*others, attachment)
+        for each in replaced:
+            each.end()
+        attachment.prepare()
 
     def detach(self, attachment: Attachment) -> None:
         """Ask it no more."""
-        holder = attachment.run or self
-        holder.attachments = tuple(each for each in holder.attachments if each is not attachment)
+        with self._listing:
+            holder = self.heir(attachment.run) if attachment.run else self
+            holder.attachments = tuple(each for each in holder.attachments if each is not attachment)
 
     def attached_to(self, run: Run, *types: str) -> list[Attachment]:
         """Return what is to be asked at an event of this run that may have any of these types."""
         own = run.attachments
         if not (self.attachments or own) or attached.asked():
             return []
+        types = tuple(map(event.safe, types))
         hidden = {each.name for each in own}
         wanted = (*(each for each in self.attachments if each.name not in hidden), *own)
         return [each for each in wanted if any(each.types[type] for type in types)]
 
     def asking(self, run: Run, *types: str) -> attached.Asking:
         """Return what to ask async functions at an event of this run that may have any of these types."""
-        return attached.Asking(guard.attempt(self.attached_to, run, *types, default=()))
+        wanted = guard.attempt(self.attached_to, run, *types, default=()) if self.recording else ()
+        return attached.Asking(wanted)
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -276,17 +305,21 @@ class Recorder:
         """
         if (self.disabled or self.closed) and self._off():
             return
-        if not run.announced:
-            self.announce(run)
-        hooks.goes_on(type)
-        wanted = self.attached_to(run, type) if answers is None else ()
         known = Answers() if answers is None else answers
+        token = object()
+        self._asked.add(token)
         try:
-            if wanted:
+            if not run.announced:
+                self.announce(run)
+            hooks.goes_on(type)
+            if answers is None and (wanted := self.attached_to(run, type)):
                 attached.fill(known, wanted)
         finally:  # also when the agent is interrupted meanwhile
-            payload = attached.put_in(payload, known, type) if known else payload
-            self._put(journal, run, type, payload, call_id, place, counts)
+            try:
+                payload = attached.put_in(payload, known, type) if known else payload
+                self._put(journal, run, type, payload, call_id, place, counts)
+            finally:
+                self._asked.discard(token)
 
     def _put(
         self,
@@ -415,8 +448,11 @@ class Recorder:
     def _close(self, timeout: float) -> None:
         self.finish()
         deadline = time.monotonic() + timeout
-        self.begin_close(deadline)
+        for subscriber in self._subscribers:
+            subscriber.feed.begin_close(deadline)
         self.journal.close(timeout)
+        for attachment in self.attachments:
+            attachment.end()
         for subscriber in self._subscribers:
             subscriber.feed.close(deadline)
 

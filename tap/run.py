@@ -130,14 +130,20 @@ class RunBlock(Block):
     def __enter__(self) -> Self:
         self._run = Run(*self._arguments, self._recorder.parent_run_id())
         self._scope = _scopes.enter(self._recorder, self._run)
-        guard.attempt(self._recorder.announce, self._run)
+        try:
+            guard.attempt(self._recorder.announce, self._run)
+        except BaseException:  # the agent is interrupted: it is not inside
+            _scopes.leave(self._scope)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
-        if self._run is not None:
-            run = self._recorder.heir(self._run)
-            guard.attempt(self._recorder.end_run, run, error if is_failure(error) else None)
-        if self._scope is not None:
-            _scopes.leave(self._scope)
+        try:
+            if self._run is not None:
+                run = self._recorder.heir(self._run)
+                guard.attempt(self._recorder.end_run, run, error if is_failure(error) else None)
+        finally:
+            if self._scope is not None:
+                _scopes.leave(self._scope)

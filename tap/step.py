@@ -39,6 +39,7 @@ class StepBlock(AroundCall):
         self._started = 0.0
         self._run: Run | None = None
         self._scope: Scope[str] | None = None
+        self._around: list[Any] = []  # the same of those that were entered before
 
     def __call__(self, function: Any) -> Any:
         """Decorate a function: each call is a step of its own, with this name and these attributes."""
@@ -46,11 +47,18 @@ class StepBlock(AroundCall):
         return around(checked(function, "tap.step(…)"), lambda args, kwargs: StepBlock(recorder, name, attributes))
 
     def __enter__(self) -> Self:
+        if self._scope is not None:  # again, perhaps inside of itself: a step of its own
+            self._around.append((self.step_id, self.parent_id, self._started, self._run, self._scope))
+            self.step_id = event.new_id("step")
         self._started = event.clock()
         self._run = self._recorder.current_run()
         self.parent_id = active(self._recorder)
         self._scope = _scopes.enter(self._recorder, self.step_id)
-        guard.attempt(self._put, "step.started", {})
+        try:
+            guard.attempt(self._put, "step.started", {})
+        except BaseException:  # the agent is interrupted: it is not inside
+            _scopes.leave(self._scope)
+            raise
         return self
 
     def __exit__(
@@ -58,9 +66,13 @@ class StepBlock(AroundCall):
     ) -> None:
         duration = round((event.clock() - self._started) * 1000, 3)
         failure = told(error) if error is not None and is_failure(error) else {"error": None, "exception": None}
-        guard.attempt(self._put, "step.ended", {**failure, "duration_ms": duration})
-        if self._scope is not None:
-            _scopes.leave(self._scope)
+        try:
+            guard.attempt(self._put, "step.ended", {**failure, "duration_ms": duration})
+        finally:
+            if self._scope is not None:
+                _scopes.leave(self._scope)
+            if self._around:
+                self.step_id, self.parent_id, self._started, self._run, self._scope = self._around.pop()
 
     def paused(self) -> None:
         if self._scope is not None:
@@ -68,7 +80,7 @@ class StepBlock(AroundCall):
 
     def resumed(self) -> None:
         if self._scope is not None and self._scope.left:
-            self._scope = _scopes.enter(self._recorder, self.step_id)
+            self._scope = _scopes.reopen(self._scope)
 
     def _put(self, type: str, more: dict[str, Any]) -> None:
         payload = {"name": self._name, "attributes": self._attributes, "parent_id": self.parent_id, **more}

@@ -1,6 +1,5 @@
 """Subscribers: functions of the agent's that get events while it runs, each on a thread of its own."""
 
-import inspect
 import threading
 import time
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from . import guard
+from .decorated import is_async
 from .feed import Feed
 from .journal import DRAIN
 from .jsonable import loads
@@ -38,7 +38,7 @@ class Subscription:
     ) -> None:
         if not callable(function):
             raise TypeError(f"subscribe takes a function that takes an event, not {function!r}")
-        if inspect.iscoroutinefunction(function):
+        if is_async(function):
             raise TypeError(
                 "subscribe takes a plain function, for it is called on a thread of the tap's own: "
                 "let it call asyncio.run_coroutine_threadsafe(…, loop)"
@@ -50,7 +50,7 @@ class Subscription:
         self.delivered = 0
         self.failed = 0
         self.cancelled = False
-        self.feed = Feed(self, recorder.journal, blocking=False, max_queue_bytes=max_queue_bytes)
+        self.feed = Feed(self, recorder.journal, blocking=False, max_queue_bytes=max_queue_bytes, apart=True)
         self._recorder = recorder
         self._function = function
 
@@ -86,7 +86,7 @@ class Subscription:
         if self.cancelled:
             return
         event = loads(line)
-        if not self._choice.type(event["type"]):  # a tap.dropped
+        if self.cancelled or not self._choice.type(event["type"]):  # a tap.dropped
             return
         self.calling = threading.get_ident()
         try:

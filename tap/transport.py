@@ -98,8 +98,15 @@ class Flight:
 
         With a `failure` this may run in a finaliser, inside any code of this very thread: then it takes no locks.
         """
-        if self._recorder.in_flight.pop(self._call_id, None) is None:
-            return
+        recorder = self._recorder
+        recorder.under_way(self, True)  # before it is not in flight any more: who closes the tap waits for either
+        try:
+            if recorder.in_flight.pop(self._call_id, None) is not None:
+                self._end(failure)
+        finally:
+            recorder.under_way(self, False)
+
+    def _end(self, failure: tuple[str, str, str] | None) -> None:
         exchange = self.exchange
         exchange.end(failure)
         if failure is None:

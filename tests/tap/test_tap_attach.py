@@ -523,3 +523,184 @@ tap.record("note")
     subprocess.run([sys.executable, "-c", code, path], check=True, timeout=60)
     last = json.loads(path.read_bytes().splitlines()[-1])
     assert (last["type"], last["payload"]["attached"]) == ("run.ended", {"budget": 5})
+
+
+# --- while something else goes on ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_closing_waits_for_what_a_store_is_asked_about(trace: Trace, server: Server, streamed: bool) -> None:
+    server.replies.append(stream(*STREAM) if streamed else plain(MESSAGE))
+    asked, gate = threading.Event(), threading.Event()
+
+    def export() -> int:
+        asked.set()
+        gate.wait(30)
+        return 1
+
+    tap = Tap(trace.path)
+    tap.attach("store", export, timeout=20)
+    client = tap.wrap(anthropic.Anthropic(api_key="k", base_url=server.url))
+
+    def agent() -> None:
+        list(client.messages.create(**ASK, stream=True)) if streamed else client.messages.create(**ASK)
+
+    thread = threading.Thread(target=agent)
+    thread.start()
+    assert asked.wait(20)
+    threading.Timer(0.05, gate.set).start()
+    tap.close()
+    thread.join()
+    assert trace.types() == ["run.started", "model.request", "model.response", "run.ended"]
+    assert attached(trace, "model.response") == [{"store": 1}]
+
+
+@pytest.mark.parametrize("timeout", [20, None])
+def test_nothing_is_asked_while_a_generator_is_closed(tap: Tap, trace: Trace, timeout: float | None) -> None:
+    """The garbage collection may do that inside of the store's own code, with its lock held."""
+
+    @tap.step
+    def numbers() -> Any:
+        yield 1
+
+    asked: list[int] = []
+    tap.attach("store", lambda: asked.append(1), on="step.ended", timeout=timeout)
+    half = numbers()
+    next(half)
+    half.close()
+    assert asked == []
+    assert attached(trace, "step.ended") == [
+        {"store": {"left_out": "it was recorded while a generator was closed"}}
+    ]
+
+
+@pytest.mark.parametrize("what", ["step", "run"])
+def test_an_interrupted_end_of_a_block_leaves_it(tap: Tap, trace: Trace, what: str) -> None:
+    def export() -> None:
+        store.cancel()
+        raise KeyboardInterrupt
+
+    store = tap.attach("store", export, on=f"{what}.ended", timeout=None)
+    with pytest.raises(KeyboardInterrupt), getattr(tap, what)("x"):
+        pass
+    tap.record("after")
+    first, after = trace.events("run.started")[-1], trace.events("after")[0]
+    assert "step_id" not in after
+    assert after["run_id"] == first["run_id"]
+    assert len(trace.events(f"{what}.ended")) == 1
+
+
+def test_an_interrupted_first_event_is_there(tap: Tap, trace: Trace) -> None:
+    interrupts = [KeyboardInterrupt()]
+
+    def export() -> int:
+        if interrupts:
+            raise interrupts.pop()
+        return 1
+
+    tap.attach("store", export, on="*", timeout=None)
+    with pytest.raises(KeyboardInterrupt):
+        tap.record("precious")
+    assert trace.types() == ["run.started", "precious"]
+
+
+@pytest.mark.parametrize("timeout", [20, None])
+def test_whatever_an_async_store_raises_stays_there(tap: Tap, trace: Trace, timeout: float | None) -> None:
+    class Stop(BaseException):
+        pass
+
+    async def leave() -> None:
+        sys.exit(4)
+
+    async def stop() -> None:
+        raise Stop
+
+    async def main() -> str:
+        async with tap.tool_call("search"):
+            return "went on"
+
+    tap.attach("leave", leave, on=["tool.called", "note"], timeout=timeout)
+    tap.attach("stop", stop, on=["tool.called", "note"], timeout=timeout)
+    assert asyncio.run(main()) == "went on"
+    tap.record("note")
+    for found in attached(trace, "tool.called", "note"):
+        assert [each["left_out"] for each in found.values()] == ["it raised"] * 2
+
+
+def test_threads_end_with_their_stores(trace: Trace) -> None:
+    stores = []
+    for _ in range(3):
+        with Tap(trace.path) as tap:
+            stores += [tap.attach("same", dict, on="note"), tap.attach("same", dict, on="note")]
+            tap.record("note")
+    for store in stores:
+        assert store._thread is not None
+        store._thread.join(10)
+        assert not store._thread.is_alive()
+
+
+def test_who_asks_when_it_is_cancelled_does_not_wait(tap: Tap, trace: Trace) -> None:
+    store = tap.attach("store", dict, on="note", timeout=60)
+    store.end()
+    tap.record("note")
+    assert attached(trace, "note") == [{"store": {"left_out": "it is attached no longer"}}]
+
+
+def test_a_fork_inside_a_run(tap: Tap, trace: Trace) -> None:
+    with tap.run("task"):
+        store = tap.attach("pid", os.getpid, on="note")
+        tap.record("note")
+        pid = os.fork()
+        if not pid:
+            tap.record("note")
+            store.cancel()
+            tap.attach("other", lambda: 1, on="note")
+            tap.record("note")
+            tap.flush()
+            os._exit(0)
+        os.waitpid(pid, 0)
+        tap.record("note")
+    assert attached(trace, "note") == [{"pid": os.getpid()}, {"pid": pid}, {"other": 1}, {"pid": os.getpid()}]
+
+
+def test_a_tap_that_is_off_asks_nothing(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTTAP_DISABLED", "1")
+    asked: list[int] = []
+
+    async def export() -> None:
+        asked.append(1)
+
+    async def main() -> None:
+        async with tap.run("x"), tap.step("y"), tap.tool_call("z"):
+            pass
+
+    with Tap(trace.path) as tap:
+        tap.attach("store", export, on="*")
+        asyncio.run(main())
+    assert asked == []
+
+
+def test_types_that_are_no_text(tap: Tap, trace: Trace) -> None:
+    tap.attach("store", lambda: 1, on="5")
+    tap.record(5)  # type: ignore[arg-type]
+    assert attached(trace, "5") == [{"store": 1}]
+
+
+def test_an_async_store_leaves_the_loop_of_the_thread_alone(tap: Tap, trace: Trace) -> None:
+    async def export() -> int:
+        return 1
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    tap.attach("store", export, on="note", timeout=None)
+    tap.record("note")
+    assert asyncio.get_event_loop_policy().get_event_loop() is loop
+    asyncio.set_event_loop(None)
+    loop.close()
+    assert attached(trace, "note") == [{"store": 1}]
+
+
+def test_a_dict_of_many_small_values_is_capped_too(tap: Tap, trace: Trace) -> None:
+    tap.attach("store", lambda: {str(n): n for n in range(100_000)}, on="note")
+    tap.record("note")
+    assert attached(trace, "note")[0]["store"].keys() == {"truncated", "bytes"}

@@ -617,11 +617,11 @@ def test_a_start_that_an_exception_of_a_handlers_breaks_off_is_written_once(
     tap = Tap(trace.path)
     monkeypatch.setattr(tap.recorder.journal, "number", lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
-        tap.record("lost")
+        tap.record("kept")
     monkeypatch.undo()
     tap.record("note")
     tap.close()
-    assert trace.types() == ["run.started", "note", "run.ended"]
+    assert trace.types() == ["run.started", "kept", "note", "run.ended"]
 
 
 def test_metadata_that_records_while_it_is_shown(trace: Trace) -> None:

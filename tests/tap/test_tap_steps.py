@@ -279,3 +279,47 @@ def test_an_opentelemetry_that_is_broken_costs_only_the_ids(
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.trace", Module)  # type: ignore[arg-type]
     tap.record("note")
     assert "trace_id" not in trace.events("note")[0]
+
+
+def test_a_decorated_generator_that_waits_inside_a_step_of_its_own(tap: Tap, trace: Trace) -> None:
+    @tap.step("outer")
+    def work() -> Iterator[int]:
+        with tap.step("inner"):
+            yield 1
+            tap.record("inside")
+            with tap.step("leaf"):
+                yield 2
+        tap.record("behind")
+
+    for _ in work():
+        pass
+    names = {event["step_id"]: event["payload"]["name"] for event in trace.events("step.started")}
+    assert [names[event["step_id"]] for event in trace.events("inside", "behind")] == ["inner", "outer"]
+    assert tree(trace) == {"outer": None, "inner": "outer", "leaf": "inner"}
+    tap.record("after")
+    assert "step_id" not in trace.events("after")[0]
+
+
+def test_one_step_that_is_entered_several_times(tap: Tap, trace: Trace) -> None:
+    plan = tap.step("plan")
+    with plan, plan:
+        tap.record("inside")
+    with plan:
+        pass
+    tap.record("after")
+    first, second, third = trace.events("step.started")
+    assert len({event["step_id"] for event in (first, second, third)}) == 3
+    assert [event["payload"]["parent_id"] for event in (first, second, third)] == [None, first["step_id"], None]
+    assert trace.events("inside")[0]["step_id"] == second["step_id"]
+    assert "step_id" not in trace.events("after")[0]
+
+
+def test_a_callable_object_that_is_async(tap: Tap, trace: Trace) -> None:
+    class Agent:
+        async def __call__(self) -> int:
+            await asyncio.sleep(0)
+            tap.record("inside")
+            return 1
+
+    assert asyncio.run(tap.step("agent")(Agent())()) == 1
+    assert trace.types() == ["run.started", "step.started", "inside", "step.ended"]

@@ -1,6 +1,7 @@
 """`Tap.subscribe`: events for functions of the agent's, in order, on a thread of their own, harming nobody."""
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -265,3 +266,55 @@ def test_mistakes_are_told_at_once(tap: Tap) -> None:
     with pytest.raises(ValueError, match="max_queue_bytes"):
         tap.subscribe(print, max_queue_bytes=0)
     assert tap.stats()["subscribers"] == []
+
+
+def test_bodies_that_are_still_coming_are_no_load_of_a_subscriber(tap: Tap) -> None:
+    seen: list[Event] = []
+    assert tap.recorder.journal.hold(20 << 20)
+    with tap.subscribe(seen.append, "note", max_queue_bytes=1 << 20) as subscription:
+        for _ in range(10):
+            tap.record("note")
+    assert (len(seen), subscription.dropped) == (10, 0)
+
+
+def test_a_streamed_answer_comes_at_once(tap: Tap, server: Server) -> None:
+    """Also to who subscribed while it came, and inside a capture: nothing else has to happen."""
+    for inside in (False, True):
+        gate, seen = threading.Event(), threading.Event()
+        server.replies.append(stream(*STREAM[:4], gate, *STREAM[4:]))
+        client = tap.wrap(anthropic.Anthropic(api_key="k", base_url=server.url))
+        with contextlib.ExitStack() as stack:
+            if inside:
+                stack.enter_context(capture())
+            events = client.messages.create(**ASK, stream=True)
+            subscription = tap.subscribe(lambda event, seen=seen: seen.set(), "model.response")
+            gate.set()
+            list(events)
+            assert seen.wait(10)
+            subscription.cancel()
+
+
+def test_an_async_callable_is_no_subscriber(tap: Tap) -> None:
+    class Async:
+        async def __call__(self, event: Event) -> None: ...
+
+    with pytest.raises(TypeError, match="run_coroutine_threadsafe"):
+        tap.subscribe(Async())
+
+
+def test_subscribing_from_many_threads(tap: Tap) -> None:
+    def work() -> None:
+        for _ in range(50):
+            kept.append(tap.subscribe(lambda event: None, "note"))
+            tap.subscribe(lambda event: None, "note").cancel()
+
+    kept: list[Any] = []
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(tap.recorder.subscribers) == set(kept)
+    for subscription in kept:
+        subscription.cancel()
+    assert tap.recorder.subscribers == ()
