@@ -51,7 +51,8 @@ class Journal:
                 feed.dropped += 1
                 guard.tell(f"inside {id(feed)}", f"what {feed.sink.name} itself records is lost")
                 return
-        self._intake.append(record)
+        if record not in self._intake:  # a run's start, whose first putting an exception of a handler's broke off
+            self._intake.append(record)
         self.number()
         for feed in self.feeds:
             feed.catch_up(record)

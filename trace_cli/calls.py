@@ -160,8 +160,10 @@ class Calls:
         if not isinstance(name, str):
             yield call
             return
-        key = hash((name, event.payload.get("requestId")))
-        if key in self._pending or key not in self._told:
+        key = hash((name, str(event.payload.get("requestId"))))
+        if key in self._pending:
+            self._pending[key].end = event  # it stays where it was told first
+        elif key not in self._told:
             self._told.add(key)
             self._pending[key] = call
         if len(self._pending) > PENDING:

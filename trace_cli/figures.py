@@ -95,7 +95,7 @@ class Figures:
         sums = zip(("input", "output", "cache_read", "cache_write"), self.tokens, strict=False)
         return {
             **{f"{name}_tokens": value if told else None for name, value in sums},
-            "cost": float(round(self.cost, 9)) if self.answers > self.unpriced else None,
+            "cost": round(float(self.cost), 9) if self.answers > self.unpriced else None,
             "untold": self.untold,
             "unpriced": self.unpriced,
         }

@@ -1,5 +1,7 @@
 """Which run an event belongs to, and which numbers of a run were read: what is missing, what is there twice."""
 
+from bisect import bisect_right
+
 from trace_cli.event import Event
 
 
@@ -24,8 +26,8 @@ class Run:
 
     def take(self, event: Event) -> bool:
         """Takes the next event; False for one that was read before."""
-        numbered = event.own and event.seq is not None and not _is_gap(event)
-        if numbered and not self._add(event.seq or 0):
+        seq = event.seq if event.own and not _is_gap(event) else None
+        if seq is not None and seq >= 0 and not self._add(seq):
             return False
         self.events += 1
         self.own = self.own or event.own
@@ -61,9 +63,7 @@ class Run:
         if seen and seq == seen[-1][1] + 1:  # as nearly always
             seen[-1][1] = seq
             return True
-        place = len(seen)
-        while place and seen[place - 1][0] > seq:
-            place -= 1
+        place = bisect_right(seen, seq, key=lambda each: each[0])
         if place and seq <= seen[place - 1][1]:
             return False
         if place and seq == seen[place - 1][1] + 1:

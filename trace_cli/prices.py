@@ -37,8 +37,10 @@ def read(name: str) -> dict[str, Rates]:
         raise TraceError(f"{name}: {error.strerror or error}", f"write a price file: {FORM}") from None
     except json.JSONDecodeError as error:
         raise TraceError(f"{name}:{error.lineno}: not JSON: {error.msg}", f"write prices so: {FORM}") from None
-    except (ValueError, RecursionError) as error:
-        raise TraceError(f"{name}: no prices: {error}", f"write prices so: {FORM}") from None
+    except (ValueError, RecursionError, ArithmeticError) as error:
+        raise TraceError(
+            f"{name}: no prices: {error or type(error).__name__}", f"write prices so: {FORM}"
+        ) from None
     if not isinstance(found, dict) or not found:
         raise TraceError(f"{name}: no prices by model", f"write prices so: {FORM}")
     return {model: _rates(name, model, rates) for model, rates in found.items()}
@@ -158,7 +160,7 @@ def _by_rates(rates: Rates, part: Part) -> Decimal:
     tokens = part.tokens
     read, write = rates.get("cache_read", rates["input"]), rates.get("cache_write", rates["input"])
     hour = rates.get("cache_write_1h", write)
-    plain = tokens.input - tokens.cache_read - tokens.cache_write
+    plain = max(0, tokens.input - tokens.cache_read - tokens.cache_write)
     total = (
         plain * rates["input"]
         + tokens.output * rates["output"]

@@ -73,11 +73,14 @@ class Retries:
         for attempts in same:  # several calls with one body may be under way
             if attempt == attempts.number + 1:
                 same.remove(attempts)
-                self._calls[call_id] = self._calls.pop(attempts.call_id)
+                self._calls.pop(attempts.call_id, None)
+                self._calls[call_id] = attempts
                 return []
         if not same:
             return []
-        return self._calls.pop(same.pop(0).call_id).errors
+        given_up = same.pop(0)
+        self._calls.pop(given_up.call_id, None)
+        return given_up.errors
 
     def answered(self, call_id: str) -> list[Error]:
         """A request is answered. The errors of its attempts before, which are none."""

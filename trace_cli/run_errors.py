@@ -302,6 +302,8 @@ def _stated_error(event: Event) -> Error | None:
 
 def _judged_before(event: Event, row: Mapping[str, Any]) -> Error:
     """An `_error` that an earlier command put into the line: it had read more than this one may have."""
-    found = Error(event, str(row.get("kind")), str(row.get("message")), row.get("tool_name"), row.get("recovered"))
-    found.step = row.get("step")
+    tool, step = row.get("tool_name"), row.get("step")
+    found = Error(event, str(row.get("kind")), str(row.get("message")), tool if isinstance(tool, str) else None)
+    found.recovered = row.get("recovered")
+    found.step = step if isinstance(step, str) else None
     return found

@@ -41,7 +41,11 @@ def _names(rows: Sequence[Row], by: str) -> list[str]:
         return ["(none)" if row[by] is None else _short(str(row[by])) for row in rows]
     names = Counter(row["name"] for row in rows)
     return [
-        _short(f"{row['name']} {row['run'][:13]}" if names[row["name"]] > 1 else row["name"] or row["run"])
+        _short(
+            f"{row['name']} {row['run'][:13]}"
+            if row["name"] and names[row["name"]] > 1
+            else row["name"] or row["run"]
+        )
         for row in rows
     ]
 
@@ -114,7 +118,7 @@ def troubles(rows: Sequence[Row]) -> Iterator[Line]:
             word = "no answer to" if broke_off["open"] else "the last event is"
             told.append((f"{word} {broke_off['type']} {broke_off['summary']}{where}", "yellow"))
         if error:
-            place = f"{error['_src']['file']}:{error['_src']['line']}"
+            place = f"{error['_src']['file']}:{error['_src'].get('line')}"
             after = ", recovered" if error["recovered"] else ""
             step = f" in step {_short(error['step'])}" if error["step"] else ""
             tool = f"{error['tool_name']} ✗ " if error["tool_name"] else "✗ "

@@ -464,6 +464,7 @@ def test_with_trio(tap: Tap, trace: Trace) -> None:
     assert attached(trace, "note") == [{"store": {"left_out": PLAIN}}]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the connection is left, too
 def test_a_response_that_is_dropped_asks_nothing(tap: Tap, trace: Trace, server: Server) -> None:
     """That is noticed by a finaliser, which may run inside of the store itself."""
     gate = threading.Event()

@@ -437,3 +437,48 @@ def test_from_python() -> None:
     (row,) = stats(events(), None, Prices({})).rows()
     (run,), _ = runs(events(), Prices({}))
     assert row["calls"] == run["calls"] == 6
+
+
+def test_a_session_that_is_gone_on_with_keeps_its_calls(folder: Path) -> None:
+    first = [transcript(f"m{n}", 1) for n in range(5)]
+    told(folder, *first, name="one.jsonl")
+    told(folder, *first, transcript("new", 1), name="two.jsonl")
+    assert [row["calls"] for row in rows("trace runs one.jsonl two.jsonl", folder)] == [5, 1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"type":"assistant","requestId":{"a":1},"message":{"id":"m","model":"m","usage":{"input_tokens":1,"output_tokens":1}}}',
+        '{"type":"n","_error":{"kind":"tool","message":"m","tool_name":["a"],"step":{"x":1},"recovered":[]}}',
+        '{"type":"n","error":"x","_src":{"file":"x","offset":3}}',
+        '{"v":1,"type":"n","run_id":"r","timestamp":"t","seq":-5,"payload":{}}',
+    ],
+)
+def test_odd_lines_stop_nothing(folder: Path, line: str) -> None:
+    (folder / "t.jsonl").write_text(f"{line}\n" * 2)
+    for command in ("stats", "stats --by tool", "stats --by step", "runs", "runs -o pretty"):
+        done = asked(f"trace {command} t.jsonl", folder)
+        assert done.status in (0, 1), done.err
+
+
+def test_calls_of_one_name_with_other_bodies(folder: Path) -> None:
+    def busy(call: str) -> dict[str, Any]:
+        return {"type": "model.error", "call_id": call, "payload": {"status": 429, "error": {"kind": "http"}}}
+
+    def asks(call: str, body: str, attempt: int = 1) -> dict[str, Any]:
+        return ask(call, body, attempt=attempt)
+
+    told(
+        folder,
+        *(asks("c1", "b1"), busy("c1"), asks("c1", "b2"), busy("c1"), asks("c1", "b2", 2), answer("c1", use(1))),
+        *(asks("c7", "b3"), busy("c7"), asks("c5", "b1", 2), answer("c5", use(1))),
+    )
+    for command in ("stats", "runs", "first-error", "filter --error"):
+        assert asked(f"trace {command} t.jsonl", folder).status in (0, 1)
+
+
+def test_sums_beyond_all_digits(folder: Path) -> None:
+    told(folder, *({**answer(f"c{n}"), "payload": {"body": {"usage": {"cost": 9.9e14}}}} for n in range(12_000)))
+    (row,) = rows("trace stats t.jsonl", folder)
+    assert row["cost"] == pytest.approx(12_000 * 9.9e14)
