@@ -103,8 +103,8 @@ class Calls:
     """Pairs what belongs together. Memory: the open calls with their events, the ids of calls of open runs."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[int, str], Call] = {}
-        self._ended: dict[int, set[str]] = {}  # by the number of a run, as long as it lasts
+        self._open: dict[tuple[object, str], Call] = {}
+        self._ended: dict[object, set[str]] = {}  # by the id of a run, as long as it lasts
         self._pending: dict[int, Call] = {}  # by a hash of the message's id
         self._told: set[int] = set()
 
@@ -115,20 +115,20 @@ class Calls:
             if call_id is None:
                 yield self._begun(event, run)
                 return
-            self._open.setdefault((run.number, call_id), self._begun(event, run))
-            self._ended.setdefault(run.number, set()).discard(call_id)  # a call that is named as one before
+            self._open.setdefault((run.key, call_id), self._begun(event, run))
+            self._ended.setdefault(run.key, set()).discard(call_id)  # a call that is named as one before
         elif kind in _ENDS:
-            ended = self._ended.setdefault(run.number, set())
+            ended = self._ended.setdefault(run.key, set())
             if call_id in ended:
                 return  # it was told before
-            call = self._open.pop((run.number, call_id), None) if call_id else None
+            call = self._open.pop((run.key, call_id), None) if call_id else None
             call = call or Call(run, None, event, _tool(event))
             call.end = event
             if call_id is not None:
                 ended.add(call_id)
             yield call
         elif kind == "run.ended":
-            self._ended.pop(run.number, None)
+            self._ended.pop(run.key, None)
         elif not event.own:
             yield from self._transcript(event, run)
 

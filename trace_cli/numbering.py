@@ -20,9 +20,23 @@ class Run:
         self.last: Event | None = None
         self.first_time: float | None = None  # seconds since 1970
         self.last_time: float | None = None
+        self.latest = float("-inf")  # the latest time of all
         self.first_timestamp: str | None = None
         self.own = False  # whether it is in our own format, which tells of an end
         self._seen: list[list[int]] = []  # ranges of seq, both ends included, in order
+
+    def excludes(self, event: Event) -> bool:
+        """Whether this is an event of another run with the same id: its number is taken, or begins anew, later."""
+        if event.time is None or event.time <= self.latest:
+            return False
+        if event.type == "run.started" and self.ended is not None:
+            return True
+        seq = event.seq if event.own and not _is_gap(event) else None
+        return seq is not None and self._has(seq)
+
+    def _has(self, seq: int) -> bool:
+        place = bisect_right(self._seen, seq, key=_first)
+        return place > 0 and seq <= self._seen[place - 1][1]
 
     def take(self, event: Event) -> bool:
         """Takes the next event; False for one that was read before."""
@@ -33,6 +47,7 @@ class Run:
         self.own = self.own or event.own
         if event.time is not None:
             self.last_time = event.time
+            self.latest = max(self.latest, event.time)
             if self.first_time is None:
                 self.first_time, self.first_timestamp = event.time, event.timestamp
         if event.type == "run.started":
@@ -63,7 +78,7 @@ class Run:
         if seen and seq == seen[-1][1] + 1:  # as nearly always
             seen[-1][1] = seq
             return True
-        place = bisect_right(seen, seq, key=lambda each: each[0])
+        place = bisect_right(seen, seq, key=_first)
         if place and seq <= seen[place - 1][1]:
             return False
         if place and seq == seen[place - 1][1] + 1:
@@ -76,6 +91,10 @@ class Run:
         return True
 
 
+def _first(seen: list[int]) -> int:
+    return seen[0]
+
+
 def _is_gap(event: Event) -> bool:
     """Whether it stands for events that were lost: its number is that of the last of them."""
     return event.type == "tap.dropped" and "to_seq" in event.payload
@@ -84,8 +103,9 @@ def _is_gap(event: Event) -> bool:
 class Numbering:
     """The runs of a trace, in the order of their first events. Memory: an entry a run.
 
-    Two runs may have one id: the one that starts later is another, with its own numbers. `repeated` counts events
-    that are there twice, `shared` the ids of several runs.
+    Two runs may have one id: the one that starts later is another, with its own numbers; so is one whose numbers
+    were there and that goes on later. `repeated` counts events that are there twice, `shared` the ids of several
+    runs.
     """
 
     def __init__(self) -> None:
@@ -93,6 +113,7 @@ class Numbering:
         self.repeated = 0
         self.shared: dict[str, int] = {}  # run_id -> how many runs have it
         self._current: dict[object, Run] = {}
+        self._with_id: dict[object, list[Run]] = {}
         self._starts: dict[object, Run] = {}
 
     def run(self, event: Event) -> Run | None:
@@ -104,13 +125,15 @@ class Numbering:
             again = self._starts.get(start)
             if again is not None:  # the same file once more
                 run = again
-            elif run is not None and run.started is not None:
+            elif run is not None and (run.started is not None or run.excludes(event)):
                 run = None
-                self.shared[str(event.run_id)] = self.shared.get(str(event.run_id), 1) + 1
             run = run or self._new(event)
             self._starts[start] = self._current[key] = run
         elif run is None:
             run = self._current[key] = self._new(event)
+        elif run.excludes(event):
+            others = (each for each in self._with_id[key] if not each.excludes(event) and each is not run)
+            run = self._current[key] = next(others, None) or self._new(event)
         if run.take(event):
             return run
         self.repeated += 1
@@ -119,4 +142,8 @@ class Numbering:
     def _new(self, event: Event) -> Run:
         run = Run(event, len(self.runs))
         self.runs.append(run)
+        same = self._with_id.setdefault(run.key, [])
+        same.append(run)
+        if len(same) > 1:
+            self.shared[str(event.run_id)] = len(same)
         return run

@@ -101,3 +101,19 @@ def test_without_ids_a_run_is_a_file_and_nothing_is_twice() -> None:
 def test_numbers_that_are_none() -> None:
     (run,) = read(event("r", None), event("r", "7"), event("r", -1), event("r", 10**30), event("r", 1.5)).runs
     assert run.events == 5
+
+
+def test_two_writers_with_one_id_lose_nothing() -> None:
+    first = [event("r", n, "note" if n else "run.started", 2 * n) for n in range(9)]
+    second = [event("r", n, "note" if n else "run.started", 2 * n + 1) for n in range(9)]
+    numbering = read(*(each for pair in zip(first, second, strict=True) for each in pair))
+    assert sorted(run.events for run in numbering.runs) == [9, 9]
+    assert (numbering.repeated, numbering.shared) == (0, {"r": 2})
+
+
+def test_a_run_whose_start_is_gone_and_another_with_its_id() -> None:
+    old = [event("r", n, "note" if n < 13 else "run.ended", n) for n in range(5, 14)]
+    new = [event("r", n, "note" if n else "run.started", 20 + n) for n in range(14)]
+    numbering = read(*old, *new)
+    assert [run.events for run in numbering.runs] == [9, 14]
+    assert numbering.repeated == 0
