@@ -12,7 +12,7 @@ from trace_cli.numbering import Run
 # The last of a request's payload, as the tap writes it: no string can end so.
 _ATTEMPT = re.compile(rb',"attempt":([1-9][0-9]{0,5})\}\}$').search
 _MODEL_IN_URL = re.compile(r"/models/([^/:?]+)|/model/([^/?]+)").search  # of Gemini, and of Bedrock
-ANSWERED, FAILED, ORPHAN = "answered", "failed", "orphan"
+ANSWERED, FAILED, ORPHAN, LOST = "answered", "failed", "orphan", "lost"
 
 
 class Call:
@@ -42,6 +42,8 @@ class Call:
         """How it ended."""
         if self.end is None:
             return ORPHAN
+        if self.end.type == _LOST:
+            return LOST
         return FAILED if self.end.type.endswith(".error") else ANSWERED
 
     @property
@@ -96,6 +98,7 @@ class Call:
 
 _BEGINNINGS = ("model.request", "tool.called")
 _ENDS = ("model.response", "model.error", "tool.result")
+_LOST = "tap.dropped"  # with a call_id: that call ended, and how could not be recorded
 PENDING = 64  # messages of transcripts that may still be told again, with more of them
 
 
@@ -127,6 +130,11 @@ class Calls:
             if call_id is not None:
                 ended.add(call_id)
             yield call
+        elif kind == _LOST and call_id is not None:
+            if (call := self._open.pop((run.key, call_id), None)) is not None:
+                call.end = event
+                self._ended.setdefault(run.key, set()).add(call_id)
+                yield call
         elif kind == "run.ended":
             self._ended.pop(run.key, None)
         elif not event.own:
@@ -154,6 +162,8 @@ class Calls:
         """
         inner = event.payload.get("message")
         if not isinstance(inner, Mapping) or not isinstance(inner.get("usage"), Mapping):
+            return
+        if inner.get("model") == "<synthetic>":  # by Claude Code itself, which called nobody
             return
         call = Call(run, None, event)
         name = inner.get("id")

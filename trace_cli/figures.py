@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from trace_cli import usage
-from trace_cli.calls import FAILED, ORPHAN, Call
+from trace_cli.calls import FAILED, LOST, ORPHAN, Call
 from trace_cli.event import Event
 from trace_cli.prices import Prices
 from trace_cli.usage import NONE, Tokens
@@ -65,7 +65,7 @@ class Figures:
         self.calls += 1
         self.retries += call.again
         self.orphans += call.outcome == ORPHAN
-        if call.end is None:
+        if call.end is None or call.outcome == LOST:
             return
         parts = usage.parts(call.told)
         if call.outcome == FAILED and not parts:  # what is cut off in the middle may still tell

@@ -53,7 +53,7 @@ class Run:
         if event.type == "run.started":
             self.started = self.started or event
         elif event.type == "run.ended":
-            self.ended = event
+            self.ended = self.ended or event
         self.last = None if self.ended else event
         return True
 

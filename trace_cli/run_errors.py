@@ -225,6 +225,12 @@ class RunErrors:
             return []
         return self._keep(Error(event, "step", compact(event.failure), None, None, key))
 
+    def _call_lost(self, event: Event) -> list[Error]:
+        """A call ended, and how could not be recorded."""
+        if event.call_id:
+            self._open.pop(event.call_id, None)
+        return []
+
     def _run_started(self, event: Event) -> list[Error]:
         name = event.payload.get("name")
         self.name = name if isinstance(name, str) else None
@@ -251,6 +257,7 @@ _JUDGES: dict[str, Callable[[RunErrors, Event], list[Error]]] = {
     "step.started": RunErrors._step_started,
     "step.ended": RunErrors._step_ended,
     "run.ended": RunErrors._run_ended,
+    "tap.dropped": RunErrors._call_lost,
 }
 
 

@@ -88,8 +88,8 @@ def _summary_of_step(event: Event) -> str:
 
 
 def _took(payload: Mapping[str, Any]) -> str:
-    duration = payload.get("duration_ms")
-    return f"{duration / 1000:.1f} s" if isinstance(duration, int | float) and duration < 1e15 else ""
+    duration = usage.number(payload.get("duration_ms"))
+    return "" if duration is None else f"{duration / 1000:.1f} s"
 
 
 def _joined(*parts: str) -> str:

@@ -56,7 +56,7 @@ def _bar(share: float) -> str:
 
 def whole(value: float | None) -> str:
     """A number with its thousands apart; nothing for 0, and for what is not known."""
-    return f"{value:,.0f}" if value else ""
+    return f"{value:,}" if value else ""
 
 
 def money(value: float | None) -> str:

@@ -482,3 +482,34 @@ def test_sums_beyond_all_digits(folder: Path) -> None:
     told(folder, *({**answer(f"c{n}"), "payload": {"body": {"usage": {"cost": 9.9e14}}}} for n in range(12_000)))
     (row,) = rows("trace stats t.jsonl", folder)
     assert row["cost"] == pytest.approx(12_000 * 9.9e14)
+
+
+def test_an_end_that_could_not_be_recorded_is_one(folder: Path) -> None:
+    lost = {
+        "type": "tap.dropped",
+        "payload": {"count": 1, "bytes": 0, "reason": "this event could not be put together"},
+    }
+    tool = {"type": "tool.called", "call_id": "t", "payload": {"tool_name": "x"}}
+    told(folder, {"type": "run.started"}, ask("c"), {**lost, "call_id": "c"}, tool, {**lost, "call_id": "t"})
+    (row,) = rows("trace stats t.jsonl", folder)
+    assert (row["calls"], row["tool_calls"], row["orphans"], row["untold"]) == (1, 1, 0, 0)
+    (run,) = rows("trace runs t.jsonl", folder)
+    assert (run["status"], run["broke_off"]["open"]) == ("incomplete", False)
+    assert asked("trace first-error t.jsonl", folder).status == 1
+
+
+def test_how_a_run_ended_is_known_or_not(folder: Path) -> None:
+    def ended(*payloads: dict[str, Any]) -> str | None:
+        told(folder, {"type": "run.started"}, *({"type": "run.ended", "payload": each} for each in payloads))
+        (row,) = rows("trace runs t.jsonl", folder)
+        return row["status"]  # type: ignore[no-any-return]
+
+    assert ended({"status": "ok"}) == "ok"
+    assert ended({"status": "error"}) == ended({"error": "x"}) == "failed"
+    assert ended({"status": "error", "error": "x"}, {"status": "ok"}) == "failed"
+    assert ended({}) is None  # what is left of a damaged one
+
+
+def test_what_claude_code_says_itself_is_no_call(folder: Path) -> None:
+    told(folder, transcript("a", 1), transcript("b", 1).replace('"m"', '"<synthetic>"'))
+    assert rows("trace stats t.jsonl", folder)[0]["calls"] == 1

@@ -1,9 +1,10 @@
 """Print one row for each run: how it went, how long it took, what it cost.
 
-In the order in which the runs began: {"run_id", "name", "status", "started", "duration_ms", "events", "missing",
+In the order in which the runs appear: {"run_id", "name", "status", "started", "duration_ms", "events", "missing",
 "gaps", "errors", "first_error", "broke_off", "calls", "retries", "tool_calls", "input_tokens", "output_tokens",
 "cost", "unpriced", "_src"}. status is ok, failed (the run ended in an error) or incomplete: it has no end, so it
-was killed, or still runs. For formats that tell of no end it is null. first_error is the one that `trace
+was killed, or still runs. For formats that tell of no end, and
+of an end that is damaged, it is null. first_error is the one that `trace
 first-error` finds: {"kind", "message", "tool_name", "step", "recovered"}. broke_off is what an incomplete run was
 in, an open call or else its last event: {"type", "summary", "step", "open"}. Both have what makes them anchors for
 other commands: {"run_id", "seq", "call_id", "timestamp", "_src"}.
@@ -92,8 +93,10 @@ def status(run: Run) -> str | None:
     """How a run went; None where its format tells of no end."""
     if run.ended is None:
         return "incomplete" if run.own else None
-    failed = run.ended.payload.get("error") is not None or run.ended.payload.get("status") == "error"
-    return "failed" if failed else "ok"
+    payload = run.ended.payload
+    if run.own and not ("status" in payload or "error" in payload):  # damaged: nobody knows
+        return None
+    return "failed" if payload.get("error") is not None or payload.get("status") == "error" else "ok"
 
 
 def duration_ms(run: Run) -> float | None:
