@@ -14,6 +14,7 @@ def main() -> NoReturn:
     Left out is what takes a seventh of a short command and does nothing for it: looking for garbage among what was
     just imported, and taking everything apart at the end.
     """
+    sys.setrecursionlimit(4000)  # what is parsed may be nested 1,024 deep, and takes up to three frames a level
     gc.set_threshold(100_000)  # few cycles are made here, and many objects: the parts of large requests
     try:
         from trace_cli.cli import run

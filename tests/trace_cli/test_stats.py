@@ -513,3 +513,24 @@ def test_how_a_run_ended_is_known_or_not(folder: Path) -> None:
 def test_what_claude_code_says_itself_is_no_call(folder: Path) -> None:
     told(folder, transcript("a", 1), transcript("b", 1).replace('"m"', '"<synthetic>"'))
     assert rows("trace stats t.jsonl", folder)[0]["calls"] == 1
+
+
+@pytest.mark.parametrize("depth", [300, 985, 1020])
+def test_names_that_are_nested_as_deep_as_can_be_parsed(folder: Path, depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    head = '{"v":1,"timestamp":"2026-05-24T03:00:00.000000Z","run_id":"r","call_id":"c","step_id":"s"'
+    (folder / "t.jsonl").write_text(
+        f'{head},"type":"run.started","seq":0,"payload":{{"name":{deep}}}}}\n'
+        f'{head},"type":"step.started","seq":1,"payload":{{"name":{deep}}}}}\n'
+        f'{head},"type":"model.response","seq":2,"payload":{{"body":{deep},"attached":{{"a":{deep}}}}}}}\n'
+        f'{{"type":"n","run_id":{deep},"timestamp":{deep},"error":{deep}}}\n'
+    )
+    for command in (
+        "stats --by step",
+        "runs -o pretty",
+        "filter -o pretty",
+        "show -o pretty",
+        "context --at last",
+    ):
+        done = asked(f"trace {command} t.jsonl", folder)
+        assert done.status in (0, 1), done.err

@@ -8,7 +8,7 @@ of the one that the anchor belongs to. Between a request and the next, what the 
 returned by then is added, and "inferred" is true.
 {"system", "tools", "messages", "settings", "usage", "attached", "request": {…, "_src"}, "inferred"}: messages in
 the shape of the API that they were sent to; settings are model, max_tokens and the like; usage is what the run
-used so far; attached is the state that the agent had attached to its events last, by name.
+used so far; attached is the state that the agent had attached to its events last, by name, up to 64 requests back.
 
 --delta prints only what is new since the request before in that conversation: where context was lost, compacted
 or poisoned. {"request", "previous", "inferred", "changes": [{"op": "added", "removed" or "changed", "path", "a",
