@@ -481,6 +481,9 @@ def test_a_response_that_is_dropped_asks_nothing(tap: Tap, trace: Trace, server:
     tap.flush()
     assert asked == [1]
     assert attached(trace, "model.error") == [{"store": {"left_out": "the agent has dropped the response"}}]
+    client.close()
+    del client, request
+    gc.collect()  # of the connection, too: it would complain in another test
 
 
 def test_a_forked_child_asks_too(tap: Tap, trace: Trace) -> None:
