@@ -307,7 +307,7 @@ class Recorder:
             return
         known = Answers() if answers is None else answers
         token = object()
-        self._asked.add(token)
+        self.under_way(token, True)
         try:
             if not run.announced:
                 self.announce(run)
@@ -319,7 +319,7 @@ class Recorder:
                 payload = attached.put_in(payload, known, type) if known else payload
                 self._put(journal, run, type, payload, call_id, place, counts)
             finally:
-                self._asked.discard(token)
+                self.under_way(token, False)
 
     def _put(
         self,

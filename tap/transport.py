@@ -64,9 +64,8 @@ class Flight:
             exchange.times = []
         content = getattr(response, "_content", None)
         if content is None:
-            self._recorder.start_threads(
-                self.journal
-            )  # the end may come in a finaliser, which must not start threads
+            # The end may come in a finaliser, which must not start threads.
+            self._recorder.start_threads(self.journal)
             return True
         exchange.decoded = True
         self.chunk(content)

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from trace_cli.conversation import REACH
 from trace_cli.event import Event
-
-FAR = 64  # requests to go back: as far as a conversation is followed
 
 
 class State(NamedTuple):
@@ -29,6 +28,6 @@ def at(backwards: Iterable[Event]) -> dict[str, State]:
         for name, value in of(event).items():
             found.setdefault(str(name), State(value, event))
         requests += event.type == "model.request"
-        if requests > FAR:
+        if requests > REACH:  # as far as a conversation is followed
             break
     return found

@@ -35,7 +35,7 @@ class Call:
     @property
     def of_model(self) -> bool:
         """Whether a model was called."""
-        return self.event.type.startswith("model.") or not self.event.type.startswith("tool.")
+        return self.tool is None
 
     @property
     def outcome(self) -> str:
@@ -73,9 +73,8 @@ class Call:
         """How long it took: as its end says; else by the two times, where the clock went forward."""
         if self.end is None:
             return None
-        told = usage.number(self.end.payload.get("duration_ms"))
-        if told is not None:
-            return told if told >= 0 else None
+        if usage.number(self.end.payload.get("duration_ms")) is not None:
+            return usage.duration(self.end.payload)
         if self.request is None or self.request.time is None or self.end.time is None:
             return None
         took = round((self.end.time - self.request.time) * 1000, 3)
@@ -85,8 +84,7 @@ class Call:
     def ttft_ms(self) -> float | None:
         """When the first byte of a streamed answer came."""
         payload = self.end.payload if self.end else {}
-        told = usage.number(payload.get("ttft_ms")) if payload.get("stream") is True else None
-        return told if told is not None and told >= 0 else None
+        return usage.duration(payload, "ttft_ms") if payload.get("stream") is True else None
 
     @property
     def told(self) -> Any:

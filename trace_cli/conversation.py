@@ -8,7 +8,7 @@ from typing import Any
 
 from trace_cli import line, message, usage
 from trace_cli.event import Event
-from trace_cli.usage import NONE, Tokens
+from trace_cli.usage import Tokens
 
 REACH = 64  # requests, or responses, that are looked at on the way back
 CHAIN = 1_000  # requests of a conversation that the API kept, one continuing the other by its response's id
@@ -268,9 +268,7 @@ class Spent:
     def row(self) -> dict[str, int]:
         """How many `requests` told of their tokens, and their sums."""
         known = [each for each in self._told.values() if each is not None]
-        total = NONE
-        for each in known:
-            total = total.plus(each)
+        total = usage.total(known)
         return {
             "requests": len(known),
             "input_tokens": total.input,

@@ -58,8 +58,7 @@ class Figures:
 
     def add_step(self, ended: Event) -> None:
         """Takes the end of a step."""
-        took = usage.number(ended.payload.get("duration_ms"))
-        self.step_time.add(took if took is None or took >= 0 else None)
+        self.step_time.add(usage.duration(ended.payload))
 
     def _add_model_call(self, call: Call, prices: Prices) -> None:
         self.calls += 1

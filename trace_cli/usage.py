@@ -1,6 +1,7 @@
 """What a response says of its tokens and of its price, in the shapes of the many APIs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any, NamedTuple
 
 from trace_cli import line
@@ -37,10 +38,12 @@ class Part(NamedTuple):
 def tokens(body: Any) -> Tokens | None:
     """The tokens that a response tells of; None where it does not, or not as whole numbers."""
     found = parts(body)
-    total = NONE
-    for part in found:
-        total = total.plus(part.tokens)
-    return total if found else None
+    return total(part.tokens for part in found) if found else None
+
+
+def total(each: Iterable[Tokens]) -> Tokens:
+    """The sums of all."""
+    return reduce(Tokens.plus, each, NONE)
 
 
 def parts(body: Any) -> list[Part]:
@@ -141,6 +144,12 @@ def cost(payload: Mapping[str, Any]) -> float | None:
     values = [payload.get("total_cost_usd"), payload.get("costUSD")]
     values.append(told.get("cost") if isinstance(told, Mapping) else None)
     return next((found for value in values if (found := number(value)) is not None), None)
+
+
+def duration(payload: Mapping[str, Any], key: str = "duration_ms") -> float | None:
+    """Milliseconds that a payload tells of; None where it does not, or where they are negative."""
+    found = number(payload.get(key))
+    return found if found is not None and found >= 0 else None
 
 
 def number(value: Any) -> float | None:

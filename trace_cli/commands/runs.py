@@ -101,9 +101,8 @@ def status(run: Run) -> str | None:
 
 def duration_ms(run: Run) -> float | None:
     """How long a run took: as its end says; else from its first event to its last, if the clock went forward."""
-    told = usage.number(run.ended.payload.get("duration_ms")) if run.ended else None
-    if told is not None:
-        return told if told >= 0 else None
+    if run.ended and usage.number(run.ended.payload.get("duration_ms")) is not None:
+        return usage.duration(run.ended.payload)
     if run.first_time is None or run.last_time is None or run.last_time < run.first_time:
         return None
     return round((run.last_time - run.first_time) * 1000, 3)
