@@ -16,7 +16,7 @@ def wrap(recorder: "Recorder", client: object) -> None:
     becomes a subclass that hands out a listening transport. Where a class does not allow that, the transports
     themselves are replaced.
     """
-    http = _http_client(client)
+    http = http_client(client)
     if http is None and isinstance(client, type):
         raise TypeError(f"Tap.wrap takes a client, and {client.__name__} is a class: pass {client.__name__}()")
     if http is None:
@@ -29,7 +29,7 @@ def wrap(recorder: "Recorder", client: object) -> None:
         guard.tell(f"wrap {type(http)}", f"cannot record this client: {guard.told(swap)}; {guard.told(failed)}")
 
 
-def _http_client(client: object) -> Any:
+def http_client(client: object) -> Any:
     for candidate in (client, getattr(client, "_client", None)):
         kind = type(candidate)
         ours = any(base.__module__.partition(".")[0] in LIBRARIES for base in kind.__mro__)

@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Set
 from contextvars import ContextVar
+from typing import NamedTuple
 
 from . import assigned, logprobs, named, pem, rules, shapes, urls
 from .credentials import REPLACEMENT, Span
@@ -15,6 +16,15 @@ from .jsonable import raw_json
 from .prefilter import Prefilter
 
 _REPLACEMENT = REPLACEMENT.encode()
+
+
+class Found(NamedTuple):
+    """Where a secret stands, and the name of what found it."""
+
+    start: int
+    end: int
+    detector: str
+
 
 Function = Callable[[bytes], bytes]
 Redact = Function | list[rules.Rule] | tuple[rules.Rule, ...]
@@ -52,18 +62,34 @@ def default(raw: bytes) -> bytes:
     return _default(raw, present)
 
 
+def found(raw: bytes) -> list[Found]:
+    """Return where secrets stand in the JSON `raw`, in order and apart from each other; not those in logprobs."""
+    apart: list[Found] = []
+    for start, end, name in sorted(_found(raw, PREFILTER.present(raw))):
+        if apart and start < apart[-1][1]:
+            apart[-1] = apart[-1]._replace(end=max(end, apart[-1].end))
+        else:
+            apart.append(Found(start, end, name))
+    return apart
+
+
 def _default(raw: bytes, present: Set[str]) -> bytes:
-    spans = _spans(raw, present)
-    if "spelled" in present and _SPELLED.search(raw) is not None:
-        spans += _in_spelled(raw)
+    spans = _found(raw, present)
     return _replace(raw, spans) if spans else raw
 
 
-def _spans(raw: bytes, present: Set[str]) -> list[Span]:
-    return [span for name in present if name in _DETECTORS for span in _DETECTORS[name](raw)]
+def _found(raw: bytes, present: Set[str]) -> list[Found]:
+    spans = _spans(raw, present)
+    if "spelled" in present and _SPELLED.search(raw) is not None:
+        spans += _in_spelled(raw)
+    return spans
 
 
-def _in_spelled(raw: bytes) -> list[Span]:
+def _spans(raw: bytes, present: Set[str]) -> list[Found]:
+    return [Found(*span, name) for name in present if name in _DETECTORS for span in _DETECTORS[name](raw)]
+
+
+def _in_spelled(raw: bytes) -> list[Found]:
     """Return the spans in `raw` of what is a secret once the needless escapes are read as what they mean."""
     pieces: list[bytes] = []
     # Where pieces begin, in the text with plain spelling and in `raw`.
@@ -88,13 +114,13 @@ def _in_spelled(raw: bytes) -> list[Span]:
         return raw_starts[piece] + offset - plain_starts[piece]
 
     plain = b"".join(pieces)
-    return [(place(start), place(end)) for start, end in _spans(plain, PREFILTER.present(plain))]
+    return [Found(place(start), place(end), name) for start, end, name in _spans(plain, PREFILTER.present(plain))]
 
 
-def _replace(raw: bytes, spans: list[Span]) -> bytes:
+def _replace(raw: bytes, spans: list[Found]) -> bytes:
     pieces: list[bytes] = []
     at = 0
-    for start, end in sorted(spans):
+    for start, end, _ in sorted(spans):
         if start >= at:
             pieces += (raw[at:start], _REPLACEMENT)
         at = max(at, end)

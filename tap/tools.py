@@ -123,16 +123,23 @@ def decorated(recorder: "Recorder", function: Any, name: str | None) -> Any:
         raise TypeError(f"@tap.tool takes a function; to give it a name, write @tap.tool(name={function!r})")
     inner = checked(function, "tap.tool")
     inner = getattr(inner, "__func__", inner) if isinstance(inner, classmethod | staticmethod) else inner
-    tool_name = name or getattr(inner, "__name__", None) or type(inner).__name__
+    tool_name = name or name_of(inner)
     signature = guard.attempt(inspect.signature, inner, quiet=True)
 
     def block(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ToolBlock:
-        return ToolBlock(recorder, tool_name, guard.attempt(_named, signature, args, kwargs, quiet=True), None)
+        return ToolBlock(recorder, tool_name, guard.attempt(arguments, signature, args, kwargs, quiet=True), None)
 
     return around(function, block)
 
 
-def _named(signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def name_of(function: Any) -> str:
+    """Return what a tool is called that has no name of its own."""
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def arguments(
+    signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
     """Return the arguments by name; those that fit none by number, as the function will complain itself."""
     try:
         assert signature is not None

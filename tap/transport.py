@@ -166,8 +166,8 @@ def _request_body(request: Any) -> bytes | None:
     """Return the body's bytes, or None if it is only known while it is sent."""
     content: bytes | None = getattr(request, "_content", None)
     if content is None:
-        library = sys.modules[_library(request)]
-        if isinstance(request.stream, library.ByteStream):  # bytes in memory, as after a redirect
+        module = sys.modules[library(request)]
+        if isinstance(request.stream, module.ByteStream):  # bytes in memory, as after a redirect
             content = b"".join(request.stream)
     return content
 
@@ -177,7 +177,7 @@ def _streamed(request: Any) -> dict[str, object]:
     return {"streamed": True, "bytes": int(length) if length.isdecimal() else None}
 
 
-def _library(thing: Any) -> str:
+def library(thing: Any) -> str:
     """Return the name of the HTTP library that a request or response comes from, also when it is subclassed."""
     for kind in type(thing).__mro__:
         name = kind.__module__.partition(".")[0]
@@ -289,7 +289,7 @@ def _base(response: Any, name: str) -> Any:
     for kind in type(response.stream).__mro__:
         if kind.__name__ == name and kind.__module__.partition(".")[0] in LIBRARIES:
             return kind
-    return getattr(sys.modules[_library(response)], name)
+    return getattr(sys.modules[library(response)], name)
 
 
 @functools.cache
