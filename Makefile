@@ -5,13 +5,14 @@
 # make bench-tap  set up, measure the tap beside other recorders; some ten minutes
 # make bench-step  set up, measure what `trace step` takes on a large trace
 # make bench-additions  set up, measure what steps, subscribers and attached state add to recording
+# make bench-replay  set up, measure what answering from a trace takes beside http.server and vcrpy
 # make bench-diff  set up, measure what `trace diff` takes on two long runs
 PYTHON ?= python3
 PIP_FLAGS ?= --quiet --disable-pip-version-check
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test lint check test-sdks test-faults bench bench-1g bench-tap bench-additions bench-step bench-diff man clean
+.PHONY: demo test lint check test-sdks test-faults bench bench-1g bench-tap bench-additions bench-step bench-diff bench-replay man clean
 
 demo: .venv/demo
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -19,7 +20,7 @@ demo: .venv/demo
 test: lint check test-sdks test-faults
 
 # The same examples of the properties each time, however slow the machine; pytest by itself looks for new ones.
-check: .venv/dev
+check: .venv/dev .node/ready
 	$(BIN)/pytest -n auto --hypothesis-profile ci
 
 lint: .venv/dev
@@ -28,11 +29,11 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-# The tap's tests again, against the SDKs on httpx (anthropic 0.x, openai 1.x); and every scenario against old ones,
+# The tap's tests again, and the replay's scenarios, against the SDKs on httpx (anthropic 0.x, openai 1.x); and every scenario against old ones,
 # which have no aiohttp back end and decode neither br nor zstd. Each in an environment of its own.
 test-sdks: .venv-sdk0/ready .venv-sdk034/ready
-	.venv-sdk0/bin/pytest -n auto --hypothesis-profile ci tests/tap
-	.venv-sdk034/bin/pytest -n auto tests/tap/test_tap_matrix.py
+	.venv-sdk0/bin/pytest -n auto --hypothesis-profile ci tests/tap tests/tracereplay/test_matrix.py
+	.venv-sdk034/bin/pytest -n auto tests/tap/test_tap_matrix.py tests/tracereplay/test_matrix.py
 
 # Killed processes, full and hanging disks, a pre-forking server: slow, and real.
 test-faults: .venv/dev
@@ -61,6 +62,10 @@ bench-step: .venv/bench
 bench-diff: .venv/bench
 	$(BIN)/python benchmarks/comparing.py $(DIFF)
 
+# A recorded run answered: `trace serve` and `Replay.wrap` beside http.server and vcrpy
+bench-replay: .venv-bench/ready
+	.venv-bench/bin/python benchmarks/replaying.py $(REPLAY)
+
 man: .venv/dev
 	$(BIN)/python man/generate.py
 
@@ -75,7 +80,7 @@ man: .venv/dev
 	@touch $@
 
 # As its users have it: an editable installation takes Python longer to start.
-.venv-bench/ready: pyproject.toml $(wildcard trace_cli/*.py trace_cli/commands/*.py)
+.venv-bench/ready: pyproject.toml $(wildcard trace_cli/*.py trace_cli/commands/*.py tracereplay/*.py)
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install $(PIP_FLAGS) '.[bench-tools]'
 	.venv-bench/bin/pip install $(PIP_FLAGS) --force-reinstall --no-deps .
@@ -85,6 +90,12 @@ man: .venv/dev
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install $(PIP_FLAGS) -e '.[dev]'
 	@touch $@ .venv/demo .venv/bench
+
+# The SDK for TypeScript, for the one test that asks with it; without npm that test is skipped.
+.node/ready:
+	@mkdir -p .node
+	@if command -v npm >/dev/null; then npm install --prefix .node --silent --no-audit --no-fund '@anthropic-ai/sdk@0'; fi
+	@touch $@
 
 .venv-sdk0/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-sdk0
@@ -99,4 +110,4 @@ man: .venv/dev
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-bench .venv-sdk0 .venv-sdk034 build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis runs
+	rm -rf .venv .node .venv-bench .venv-sdk0 .venv-sdk034 build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis runs

@@ -142,6 +142,12 @@ def connect() -> Iterator[anthropic.Anthropic]:
         yield client
 
 
+def prepare(out: str = "runs/report.jsonl", prompt: str = PROMPT) -> None:
+    """One night's work, recorded in a trace. Raises NotPublished."""
+    with connect() as client, Tap(output_path=out, name="quarterly-report") as tap:
+        run(tap.wrap(client), tap, prompt)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Prepare the quarterly report.")
     parser.add_argument("--out", default=f"runs/report-{date.today()}.jsonl", help="the trace to write")
@@ -150,10 +156,8 @@ def main() -> int:
     logging.basicConfig(format="%(asctime)s %(levelname)-5s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
 
-    prompt = options.prompt.read_text() if options.prompt else PROMPT
     try:
-        with connect() as client, Tap(output_path=options.out, name="quarterly-report") as tap:
-            run(tap.wrap(client), tap, prompt)
+        prepare(options.out, options.prompt.read_text() if options.prompt else PROMPT)
     except NotPublished as failure:
         log.error("%s", failure)
         return 1

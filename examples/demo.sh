@@ -7,6 +7,9 @@ unset ANTHROPIC_API_KEY AGENTTAP_DISABLED TRACE_OUTPUT  # a real model would mak
 export TRACE_PAGER=cat
 run=${1:-runs/demo.jsonl}
 fixed=${run%.jsonl}-fixed.jsonl
+tests=${run%.jsonl}-tests
+mended=${run%.jsonl}-mended
+export PYTHONDONTWRITEBYTECODE=1
 
 # On a terminal every command shows a readable view by itself. Elsewhere (a log) it is asked for.
 readable=''
@@ -19,7 +22,7 @@ say() { printf '\n# %s\n' "$1"; }
 show() { printf '$ %s\n' "$1" && eval "$1"; }
 fail() { printf 'demo: %s\n' "$1" >&2 && exit 1; }
 
-rm -f "$run" "$fixed"
+rm -rf "$run" "$fixed" "$tests" "$mended"
 say '03:17, and nobody is watching.'
 show "python examples/agent.py --out $run" && fail 'the agent was to fail, and did not'
 
@@ -48,6 +51,23 @@ say 'What is different from the run that failed, and is it more than it should b
 show "trace diff$readable -U 0 $run $fixed || true"
 
 say 'It began with the prompt; both errors are gone, and the report is published.'
+
+say 'But the next region without revenue will fail like this one. The failure becomes a test:'
+show "trace fixture -o $tests --agent agent:prepare $run"
+show "tail -n 8 $tests/test_quarterly_report_growth.py"
+
+say 'It runs the agent again, without a network: the trace answers for the model.'
+pytest='python -m pytest -q --tb=short -p no:cacheprovider'
+show "PYTHONPATH=examples $pytest $tests" && fail 'the test was to fail, and did not'
+
+say 'So growth is mended: from nothing there is no percentage.'
+mkdir "$mended"
+cp examples/*.py "$mended"
+sed 's/\(return round(.*\)$/\1 if previous else None/' examples/agent.py >"$mended/agent.py"
+show "diff examples/agent.py $mended/agent.py || true"
+show "PYTHONPATH=$mended $pytest $tests" || fail 'the test failed, though the agent is mended'
+
+say 'The agent gets past that moment now, and the test stays.'
 
 # What was told above is what the trace holds.
 trace first-error "$run" | grep -q '"error":"division by zero"' || fail 'the first error is another one'

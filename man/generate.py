@@ -22,6 +22,7 @@ MAN = Path(__file__).parent
 _ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti", '"': r"\(dq"}
 _MARKED = re.compile(r"`(?P<code>[^`]+)`|(?P<option>(?<![\w-])--?[a-z][\w-]*)|(?P<metavar>\b[A-Z]{2,}\b|\bN\b)")
 
+STATUS = "Exit status: "  # how a docstring's own paragraph about it begins
 STATUS_OF_A_QUESTION = r"""
 .TP
 0
@@ -81,8 +82,12 @@ def page(name: str, command: click.Command, doc: str, known: list[str]) -> str:
     summary, description, examples = parts(doc)
     options = [param for param in command.get_params(context) if isinstance(param, click.Option)]
     metavars = {found for param in command.get_params(context) for found in metavar_names(param, context)}
+    told = [each for each in description if each.startswith(STATUS)]
+    description = [each for each in description if each not in told]
     asks = any(option.name == "output" for option in options)
     title = escape(f"trace-{name}")
+    usual = STATUS_OF_A_QUESTION if asks else STATUS_OF_ANYTHING_ELSE
+    status = prose([each.removeprefix(STATUS) for each in told], metavars) or usual
     return "".join(
         (
             f'.\\" Made by man/generate.py from trace_cli/commands/{name.replace("-", "_")}.py: change that.\n',
@@ -93,7 +98,7 @@ def page(name: str, command: click.Command, doc: str, known: list[str]) -> str:
             f".SH DESCRIPTION\n{prose([summary, *description], metavars)}",
             f".SH OPTIONS\n{''.join(option_text(option, context) for option in options)}",
             f".SH EXAMPLES\n{prose(examples, metavars)}",
-            f'.SH "EXIT STATUS"\n{STATUS_OF_A_QUESTION if asks else STATUS_OF_ANYTHING_ELSE}',
+            f'.SH "EXIT STATUS"\n{status}',
             f".SH ENVIRONMENT\n{ENVIRONMENT_OF_RESULTS if asks else ENVIRONMENT_OF_ANYTHING_ELSE}",
             f'.SH "SEE ALSO"\n{see_also(name, doc, known)}',
         )

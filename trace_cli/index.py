@@ -248,6 +248,10 @@ class Index:
             return self._copy.read(place, size)
         return self._files.read(self.files[self._file_of[number]], self._offset_of[number], size)
 
+    def let_go(self) -> None:
+        """Closes the files that are open."""
+        self._files.close()
+
     def event(self, number: int) -> Event:
         """An event, read again. Raises TraceError where its file is not what it was."""
         if self._kept is not None:

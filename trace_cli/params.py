@@ -118,12 +118,14 @@ FIELD = Parsed("jmespath", field)
 POINTER = Parsed("jsonpointer", pointer)
 
 
-def command(doc: str | None) -> Callable[[Callable[..., int]], click.Command]:
+def command(
+    doc: str | None, cls: type[click.Command] = click.Command
+) -> Callable[[Callable[..., int]], click.Command]:
     """A `trace` command whose help is the docstring of its file, examples included."""
     assert doc is not None
     summary, _, rest = doc.strip().partition("\n\n")
     text = f"{summary}\n\n{_help(rest)}"
-    return click.command(help=text, short_help=summary)
+    return click.command(cls=cls, help=text, short_help=summary)
 
 
 def _help(text: str) -> str:
@@ -265,6 +267,37 @@ def viewing(shell: Callable[..., Any]) -> Callable[..., Any]:
         return shell(view=View(pretty, on_output, pretty and terminal, colored), **options)
 
     return _add(_VIEW, gathered)
+
+
+_REPLAY: tuple[Any, ...] = (
+    click.option("--run", metavar="ID", help="Of this run only, by id or name."),
+    click.option(
+        "--match",
+        type=click.Choice(["body", "path"]),
+        default="body",
+        help="What makes requests the same: all of them, or method and path. [default: body]",
+    ),
+    click.option(
+        "--ignore",
+        multiple=True,
+        type=POINTER,
+        metavar="POINTER",
+        help="A part of a line that does not count: /payload/body/system; * is any key; repeatable.",
+    ),
+    click.option("--pace", is_flag=True, help="Answers take the time that they took."),
+    click.option("--repeat", is_flag=True, help="After the last answer to a request comes its first again."),
+)
+
+
+def replaying(shell: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a replay; the shell gets them as `options`, for `Replay.load`."""
+
+    @wraps(shell)
+    def gathered(**given: Any) -> Any:
+        names = ("run", "match", "ignore", "pace", "repeat")
+        return shell(options={name: given.pop(name) for name in names}, **given)
+
+    return _add(_REPLAY, gathered)
 
 
 def _add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., Any]:

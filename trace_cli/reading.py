@@ -85,6 +85,11 @@ class Reading:
             except OSError as error:
                 self._unreadable(label, error.strerror or str(error))
 
+    def lose(self, event: Event, bad: BadLine) -> None:
+        """An event turned out to be damaged, by whoever had to look into it: it is left out, and counts as bad."""
+        self.bad += 1
+        self.say(f"{event.file}:{event.line}: {bad.reason}; skipped")
+
     def status(self, found: object) -> int:
         """The exit status of a command that found something, or nothing."""
         if self.trouble or (self._strict and self.bad) or (self.bad and not found):

@@ -8,9 +8,13 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Protocol, cast
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from trace_cli.errors import ClosedPipe, TraceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STDIN = "-"
 BLOCK = 1 << 21
@@ -53,6 +57,11 @@ def open_input(name: str) -> BinaryIO:
     return open(0, "rb", buffering=0, closefd=False)
 
 
+def is_readable(name: str) -> bool:
+    """Whether a name is something that can be read; a folder is not."""
+    return os.access(name, os.R_OK) and not os.path.isdir(name)
+
+
 def is_readable_once(name: str) -> bool:
     """Whether a name is stdin or a pipe: `<(zcat run.gz)` in a shell is one."""
     try:
@@ -78,8 +87,12 @@ class Reopened:
         self._open: dict[str, BinaryIO] = {}
 
     def __del__(self) -> None:
-        for file in self._open.values():
-            file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Closes what is open; what is read after that is opened again."""
+        while self._open:
+            self._open.popitem()[1].close()
 
     def read(self, name: str, offset: int, size: int) -> bytes:
         """Raises TraceError where the file is gone, or shorter than it was."""
@@ -303,6 +316,37 @@ def _growing(name: str, file: BinaryIO, pause: Callable[[], None]) -> Iterator[b
             return
         pause()
         time.sleep(POLL_S)
+
+
+@contextmanager
+def created(path: "Path", force: bool) -> Iterator[BinaryIO]:
+    """A new file, which has its name once it is whole; its folders are made. Readable for its owner only.
+
+    Raises TraceError where it cannot be made, or is there already and may not be overwritten.
+    """
+    import tempfile
+
+    try:
+        if not force and os.path.lexists(path):
+            raise FileExistsError
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                yield cast(BinaryIO, file)
+                file.flush()
+                if force:
+                    os.replace(file.name, path)
+                else:
+                    os.link(file.name, path)
+            finally:
+                if os.path.lexists(file.name):
+                    os.unlink(file.name)
+    except FileExistsError:
+        if not path.parent.is_dir():
+            raise TraceError(f"{path.parent}: is no folder") from None
+        raise TraceError(f"{path}: is there already", "--force overwrites it") from None
+    except OSError as error:
+        raise TraceError(f"{path}: {error.strerror or error}") from None
 
 
 class Output:

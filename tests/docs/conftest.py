@@ -23,7 +23,7 @@ def traces(tmp_path: Path) -> Path:
     recorded = ROOT / "examples" / "failed-run.jsonl"
     shutil.copy(recorded, tmp_path / "run.jsonl")
     fixed = ROOT / "examples" / "fixed-run.jsonl"
-    for name in ("fixed", "good"):
+    for name in ("fixed", "good", "failed"):
         shutil.copy(fixed, tmp_path / f"{name}.jsonl")
     (tmp_path / "last-week.jsonl.gz").write_bytes(gzip.compress(fixed.read_bytes()))
     shutil.copy(ROOT / "tests" / "samples" / "prices.json", tmp_path)
@@ -32,6 +32,12 @@ def traces(tmp_path: Path) -> Path:
     run_id = text.partition('"run_id":"')[2].partition('"')[0]
     for number in "12":
         (tmp_path / "runs" / f"{number}.jsonl").write_text(text.replace(run_id, run_id[:-1] + number))
+    mended = tmp_path / "mended"
+    mended.mkdir()
+    for module in (ROOT / "examples").glob("*.py"):
+        shutil.copy(module, tmp_path)
+        text = module.read_text().replace("/ previous * 100, 1)", "/ previous * 100, 1) if previous else None")
+        (mended / module.name).write_text(text)
     return tmp_path
 
 

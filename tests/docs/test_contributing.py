@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 
 
-@pytest.mark.parametrize("half", ["tap", "trace_cli", "benchmarks"])
+@pytest.mark.parametrize("half", ["tap", "trace_cli", "tracereplay", "benchmarks"])
 def test_the_map_has_every_file_and_no_other(half: str) -> None:
     rows = re.findall(rf"^\| \[(.+?)\]\(({half}/\S+\.py)\) \| \S.* \|$", TEXT, re.MULTILINE)
     assert all(f"{half}/{label}".replace("\\", "") == path for label, path in rows)
@@ -25,7 +25,8 @@ def test_the_order_of_imports_is_the_one_that_is_checked() -> None:
     told = re.search(r"^`(cli → .+?)`$", TEXT, re.MULTILINE | re.DOTALL)
     assert told
     shown = [set(re.findall(r"\w+", layer)) for layer in told[1].split("→")]
-    assert shown == [set(re.findall(r"(?<=\.)\w+", layer)) for layer in layers if "__main__" not in layer]
+    checked = [set(re.findall(r"(?<=\.)\w+|tracereplay", layer)) for layer in layers if "__main__" not in layer]
+    assert shown == checked
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT))))

@@ -133,15 +133,38 @@ def test_with_a_key_it_talks_to_the_api_of_the_environment(tmp_path: Path) -> No
 def test_the_demo_walks_from_the_error_to_the_prompt(tmp_path: Path) -> None:
     done = run_demo(tmp_path, PYTHON)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("\n$ ") == 8
+    assert done.stdout.count("\n$ ") == 13
     for words in (
         "division by zero",
         "sales-apj",
         "- APAC: sales-apj\n",
         "input: the system prompt differs",
         "gone in B",
+        "replay.rerun(prepare)",
+        "Reproduced: growth: ZeroDivisionError: division by zero",
+        "1 failed in",
+        "1 passed in",
     ):
         assert words in done.stdout
+
+
+def test_replayed_twice_the_two_captures_are_the_same(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        trace = [PYTHON / "trace", "serve", EXAMPLES / "failed-run.jsonl", "--"]
+        agent = [sys.executable, EXAMPLES / "agent.py", "--out", tmp_path / f"{name}.jsonl"]
+        environment = {**os.environ, "ANTHROPIC_API_KEY": "sk-ant-unused"}
+        done = subprocess.run(
+            [*trace, *agent], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 1  # as the agent did
+        assert "recorded requests were never sent" not in done.stderr
+    compared = subprocess.run(
+        [PYTHON / "trace", "diff", "--stat", "first.jsonl", "second.jsonl"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert compared.returncode == 0
+    assert json.loads(compared.stdout)["verdict"] == "same"
+    assert [event["type"] for event in read(tmp_path / "first.jsonl")] == STORY
 
 
 def test_the_demo_fails_when_the_agent_does_not(tmp_path: Path) -> None:

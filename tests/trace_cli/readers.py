@@ -15,13 +15,20 @@ def command_of(name: str) -> click.Command:
 
 INTERACTIVE = ["step"]  # has promises of its own, as it needs a terminal
 COMPARING = ["diff"]  # has, too, as it takes two traces
+MAKING = ["fixture", "scrub", "serve"]  # have, too, as they make something else of a trace
 READERS = [
     name
     for name in NAMES
-    if name not in INTERACTIVE + COMPARING and any(param.name == "files" for param in command_of(name).params)
+    if name not in INTERACTIVE + COMPARING + MAKING
+    and any(param.name == "files" for param in command_of(name).params)
 ]
 
 
 def is_endless(line: str) -> bool:
-    """Whether a shell line ends only when somebody ends it: it follows a file, or has keys for a screen."""
-    return "tail -f" in line or "--follow" in line or ("trace step" in line and "--keys" not in line)
+    """Whether a shell line ends only when somebody ends it: it follows a file, has keys, or serves."""
+    return (
+        "tail -f" in line
+        or "--follow" in line
+        or "trace serve" in line
+        or ("trace step" in line and "--keys" not in line)
+    )
