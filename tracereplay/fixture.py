@@ -33,7 +33,7 @@ def part(index: Index, anchor: int) -> list[int]:
         if index.run_of[number] not in runs:
             continue
         kind, call = index.type(number), (index.run_of[number], index.call_of[number])
-        if number < anchor and kind in _KEPT:
+        if number <= anchor and kind in _KEPT:
             calls.add(call)
             kept.append(number)
         elif number in (anchor, behind) or (kind in _ENDS and call in calls):
@@ -45,16 +45,16 @@ def _behind(index: Index, anchor: int) -> int | None:
     """The request in which the agent went on after an error: the one that names the call, else the next."""
     if index.type(anchor) == "model.request":
         return None
-    run, kind = index.run_of[anchor], index.type(anchor)
-    later = [
-        n for n in range(anchor + 1, len(index)) if index.run_of[n] == run and index.type(n) == "model.request"
-    ]
-    call_id = index.event(anchor).call_id
-    if kind == "tool.result" and call_id:
-        named = b'"%b"' % call_id.encode()
-        told = next((each for each in later if named in index.raw(each)), None)
-        if told is not None:
-            return told
+    run = index.run_of[anchor]
+    behind = range(anchor + 1, len(index))
+    later = [each for each in behind if index.run_of[each] == run and index.type(each) == "model.request"]
+    event = index.event(anchor)
+    told = [each for each in (event.call_id, event.error) if each and len(each) > 3]
+    for text in told if event.type == "tool.result" else ():
+        named = dump(text)[1:-1]
+        found = next((each for each in later if named in index.raw(each)), None)
+        if found is not None:
+            return found
     return later[0] if later and not _is_busy(index, anchor, later[0]) else None
 
 
@@ -63,7 +63,7 @@ def _is_busy(index: Index, anchor: int, until: int) -> bool:
     run, open_calls = index.run_of[anchor], set[int]()
     for number in range(index.run(anchor).start, until):
         if index.run_of[number] == run:
-            if index.type(number) == "model.request":
+            if index.type(number) in ("model.request", "tool.called"):
                 open_calls.add(index.call_of[number])
             elif index.type(number) in _ENDS:
                 open_calls.discard(index.call_of[number])
@@ -94,10 +94,17 @@ def lines(index: Index, anchor: int, scrubbed: Callable[[bytes], bytes]) -> Iter
     """The events of that part as lines, scrubbed; the one that it is about says so, if it is an error."""
     for number in part(index, anchor):
         raw = scrubbed(index.raw(number))
-        error = index.errors.get(number) if number == anchor else None
-        if error is not None:
-            raw = splice(raw, _fixture={"error": parse(scrubbed(dump(error))), "ended": _ended(index, anchor)})
+        error = index.errors.get(number)
+        if number == anchor and (error is not None or _goes_on(index, anchor)):
+            told = None if error is None else parse(scrubbed(dump(error)))
+            raw = splice(raw, _fixture={"error": told, "ended": _ended(index, anchor)})
         yield raw
+
+
+def _goes_on(index: Index, anchor: int) -> bool:
+    """Whether requests to a model come after an event, in its run."""
+    run = index.run_of[anchor]
+    return any(index.run_of[n] == run and index.type(n) == "model.request" for n in range(anchor + 1, len(index)))
 
 
 def _ended(index: Index, anchor: int) -> str | None:

@@ -51,16 +51,19 @@ class Lookup:
         if self._by_body(asked) and any(HIDDEN.search(text) for text in _texts(_plain(asked))):
             self._hidden[_shape(self._matching.counted(asked))].append(recorded)
 
-    def drop(self, recorded: Recorded) -> None:
-        """It has no answer: it is never given as one."""
-        self.all.remove(recorded)
-        self._rows[recorded.key].items.remove(recorded)
-        if not self._rows[recorded.key].items:
-            del self._rows[recorded.key]
-        for each in self._hidden.values():
-            if recorded in each:
-                each.remove(recorded)
-        self.unanswered[recorded.key] = recorded
+    def drop(self, those: list[Recorded]) -> None:
+        """They have no answer: they are never given as one."""
+        gone = set(map(id, those))
+        self.all = [each for each in self.all if id(each) not in gone]
+        for each in those:
+            self.unanswered[each.key] = each
+            row = self._rows.get(each.key)
+            if row is not None:
+                row.items = [other for other in row.items if id(other) not in gone]
+                if not row.items:
+                    del self._rows[each.key]
+        for shape, row_of_hidden in self._hidden.items():
+            self._hidden[shape] = [each for each in row_of_hidden if id(each) not in gone]
 
     def take(self, asked: Asked) -> Recorded | None:
         """The one that is used now; None if there is none."""
@@ -191,7 +194,8 @@ class _Names:
         return values is not None and all(map(self._bound, names, values))
 
     def _bound(self, name: str, value: Any) -> bool:
-        if name in (_TAPS, value):  # itself is what an answer from the same trace has brought
+        # What a tap hides has one name; a name itself is what an answer from the same trace has brought.
+        if name in (_TAPS, value) or value == _TAPS:
             return True
         key = type(value).__name__, value
         return self._values.setdefault(name, key) == key and self._names.setdefault(key, name) == name

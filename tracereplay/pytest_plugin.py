@@ -47,10 +47,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test with the marker is replayed, whether it asks for the fixture or not; before other fixtures run."""
     for item in items:
         names = getattr(item, "fixturenames", None)
-        if names is not None and item.get_closest_marker("trace") and "replay" not in names:
+        if names is not None and item.get_closest_marker("trace"):
+            if "replay" in names:
+                names.remove("replay")
             names.insert(0, "replay")
-        elif names is not None and "replay" in names:
-            names.insert(0, names.pop(names.index("replay")))
 
 
 @pytest.fixture
@@ -91,8 +91,9 @@ def replay(request: pytest.FixtureRequest) -> Iterator["Replay"]:
         found.close()
     for each in told:
         request.node.user_properties.append((_UNUSED, each))
-    if found.misses and not getattr(request.node, "trace_failed", False):
-        pytest.fail(f"{found.misses[0]}\n  (the agent caught the exception)", pytrace=False)
+    caught = found.misses[0] if found.misses else found.failure if found.reproduced else None
+    if caught and not getattr(request.node, "trace_failed", False):
+        pytest.fail(f"{caught}\n  (the agent caught the exception)", pytrace=False)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

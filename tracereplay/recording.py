@@ -39,8 +39,9 @@ Found = Callable[[Recorded, Asked], object]
 class Recording:
     """The requests and tool calls of a trace, in their order, each with the event that ended it.
 
-    `failure` is the number of the event that a fixture was made for, and `behind` that of the request which the
-    agent sent after it failed; both are None in a trace that is no fixture, and the latter where there was none.
+    `cut` is the number of the event that a fixture was made for, and `ended` how its run ended; `failure` is the
+    same number where that event is an error, and `behind` the request that the agent sent after it. They are None
+    in a trace that is no fixture.
     Memory: some hundred bytes an event; their bytes are read again when they are needed.
     """
 
@@ -49,6 +50,8 @@ class Recording:
         self.redact = redact
         self.exchanges: list[Recorded] = []
         self.tool_calls: list[Recorded] = []
+        self.cut: int | None = None
+        self.ended: str | None = None
         self.failure: int | None = None
         self.behind: Recorded | None = None
         self._open: dict[tuple[object, str], Recorded] = {}
@@ -97,7 +100,9 @@ class Recording:
     def _take(self, event: Event, say: Say, found: Found) -> None:
         number = event.index
         if FIXTURE in event.raw[-_TAIL:] and isinstance(event.fields.get("_fixture"), dict):
-            self.failure = number
+            told = event.fields["_fixture"]
+            self.cut, self.ended = number, told.get("ended")
+            self.failure = number if told.get("error") is not None else None
         key = (event.run, event.call_id or "")
         if event.type in _REQUESTS:
             asked = request(event.payload, self.redact)

@@ -18,13 +18,13 @@ from trace_cli.errors import TraceError
 from trace_cli.event import Event
 from trace_cli.reading import talk
 
-from . import clients, tools
+from . import again, clients, tools
 from .answer import Answer, answer
 from .asked import Asked, Match, Matching, Request, sent
 from .lookup import Lookup, whole
 from .nearest import SHOWN, Miss, told
 from .recording import Recorded, Recording
-from .rerun import Past, Reproduced, failure_text, rerun
+from .rerun import Past, Reproduced, rerun
 
 MODES = ("replay", "record-missing", "off")
 # What SDKs want to have before they send anything; each is set while a replay is installed, if it is not.
@@ -111,12 +111,10 @@ class Replay:
             if not os.path.exists(names[0]):
                 del names[0]
             elif not streams.is_plain(names[0]):
-                raise TraceError(f"{names[0]}: is compressed, so nothing can be appended to it", "gunzip it")
+                raise TraceError(f"{names[0]}: is compressed or no file, so nothing can be appended to it")
         if mode != "off" and names:
             recording.read(names, run, say, lookup.add)
-            for each in [*recording.exchanges, *recording.tool_calls]:
-                if each.problem is not None:
-                    lookup.drop(each)
+            lookup.drop([each for each in lookup.all if each.problem is not None])
             recording.exchanges = [each for each in recording.exchanges if each.problem is None]
             if mode == "replay" and not lookup.all:
                 raise TraceError(
@@ -134,6 +132,7 @@ class Replay:
 
         A tap on it goes on recording, whichever of the two wrapped it first. Raises TypeError for no client.
         """
+        self._expect_open()
         undo = clients.wrap(self, client)
         if self.mode == "off":
             undo()
@@ -147,12 +146,17 @@ class Replay:
 
         SDKs without a key get one that is none.
         """
+        self._expect_open()
         if self.mode != "off" and not self._installed:
             self._installed = True
             self._undo.callback(clients.install(self))
             if self.mode == "replay":
                 self._undo.enter_context(_keys())
         return self
+
+    def _expect_open(self) -> None:
+        if self.closed:
+            raise ValueError("this replay is closed: load the trace again")
 
     @overload
     def tool(self, function: Function, /) -> Function: ...
@@ -212,7 +216,7 @@ class Replay:
     @property
     def failure(self) -> str | None:
         """What the fixture was made for, in a line; None in any other trace."""
-        return None if self.recording.failure is None else failure_text(self.recording).partition("\n")[0]
+        return None if self.recording.failure is None else again.failure_text(self.recording).partition("\n")[0]
 
     def rewind(self) -> None:
         """Begin anew, as if nothing had been asked."""
@@ -253,10 +257,12 @@ class Replay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close, and raise a Miss that was caught on its way here."""
+        """Close, and raise what was caught on its way here, a Miss or Reproduced."""
         self.close()
         if error is None and self.misses:
             raise Miss(self.misses[0])
+        if error is None and self.reproduced:
+            raise Reproduced(self.failure)
 
     # --- for the transports and tools --------------------------------------------------------------------------
 
@@ -313,17 +319,26 @@ class Replay:
         recorded = self._lookup.take(asked)
         if recorded is not None:
             return recorded
-        behind = self.recording.behind
-        if self.recording.failure is not None and isinstance(asked, Request):
-            if behind is not None and self._lookup.same(asked, behind):
-                self.reproduced = True
-                raise Reproduced(failure_text(self.recording))
-            if self.judging and self.mode == "replay" and self._is_behind():
-                self.past = True
-                raise Past
+        if self.recording.cut and isinstance(asked, Request):
+            self._judge(asked)
         if self.mode == "record-missing":
             return None
         raise self._missed(told(asked, self._lookup, self.recording, self._matching))
+
+    def _judge(self, asked: Request) -> None:
+        """Ends a rerun at a request that comes where the fixture ends."""
+        recording, behind = self.recording, self.recording.behind
+        if behind is not None and self._lookup.same(asked, behind):
+            self.reproduced = True
+        elif not self.judging or self.mode != "replay" or not self._is_behind():
+            return
+        elif behind is not None:
+            before = recording.asked(behind)
+            self.reproduced = isinstance(before, Request) and again.sent(recording, before, asked, self.failed)
+        if self.reproduced:
+            raise Reproduced(again.failure_text(recording))
+        self.past = True
+        raise Past
 
     def _form(self, asked: Request, recorded: Recorded, end: Event) -> bool | None:
         """Whether a stream is wanted; None where the same form as then is."""

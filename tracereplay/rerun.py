@@ -5,15 +5,10 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from agenttap.testing import Captured, capture
+from agenttap.testing import capture
 
-from trace_cli import message
-from trace_cli.event import Event
-from trace_cli.ignoring import Ignoring
-from trace_cli.text import visible
-
+from . import again
 from .nearest import SHOWN, Miss
-from .recording import Recording
 
 if TYPE_CHECKING:
     from .replay import Replay
@@ -48,15 +43,20 @@ def rerun(replay: "Replay", function: Callable[..., Any], args: tuple[Any, ...],
             left = exc
         finally:
             replay.judging = False
-        if replay.reproduced or _again(replay.recording, captured) or _is_left_with(replay, left):
-            raise Reproduced(failure_text(replay.recording, captured)) from _own(left)
+        own, events = _own(left), captured.events
+    told = again.told(replay.recording, events, replay.failed)  # which knows better than what was sent
+    if told or (told is None and (replay.reproduced or _is_left_with(replay, own))):
+        raise Reproduced(again.failure_text(replay.recording, events)) from own
+    replay.reproduced = False
     _expect_no_miss(replay)
-    if left is not None and not _is_only(left, (Past,)):
+    if left is not None and not _is_only(left, (Past, Reproduced)):
         if replay.recording.failure is not None:
-            left.add_note(f"Another failure than the recorded one, which is {failure_text(replay.recording)}")
+            left.add_note(
+                f"Another failure than the recorded one, which is {again.failure_text(replay.recording)}"
+            )
         raise left
-    if not replay.past:
-        expect_all(replay)
+    if not replay.past and left is None:
+        expect_all(replay, mended=told is False)
     return value
 
 
@@ -75,15 +75,15 @@ def _run(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     value = function(*args, **kwargs)
     if not inspect.isawaitable(value):
         return value
+    waiting = _awaited(value)
     try:
-        return asyncio.run(_awaited(value))
+        return asyncio.run(waiting)
     except RuntimeError as error:
         if not inspect.iscoroutine(value) or inspect.getcoroutinestate(value) != inspect.CORO_CREATED:
             raise
+        waiting.close()
         value.close()
-        raise RuntimeError(
-            "replay.rerun runs a coroutine by itself: call it in a test that is not async"
-        ) from error
+        raise RuntimeError("replay.rerun runs a coroutine itself: call it in a test that is not async") from error
 
 
 async def _awaited(value: Any) -> Any:
@@ -97,80 +97,32 @@ def _is_only(error: BaseException, kinds: tuple[type[BaseException], ...]) -> bo
     return isinstance(error, kinds)
 
 
-def _again(recording: Recording, captured: Captured) -> bool:
-    """Whether a tap of the agent's has told the failure once more: as often as it was recorded up to there."""
-    if recording.failure is None:
-        return False
-    event = recording.index.event(recording.failure)
-    if event.type not in ("tool.result", "run.ended", "step.ended"):
-        return False
-    before = (recording.index.event(each) for each in range(recording.failure + 1))
-    times = sum(_is_same(event, each.type, each.payload) for each in before)
-    return sum(_is_same(event, each["type"], each["payload"]) for each in captured.events) >= times
-
-
-def _is_same(event: Event, type: str, payload: dict[str, Any]) -> bool:
-    """Whether an event tells the same failure: of the same tool, with the same words."""
-    if type != event.type or payload.get("tool_name") != event.tool_name:
-        return False
-    classes = {_exception(payload), _exception(event.payload)} - {None}
-    return len(classes) < 2 and _counted(message.error_text(payload.get("error"))) == _counted(event.error)
-
-
-def _is_left_with(replay: "Replay", left: BaseException | None) -> bool:
+def _is_left_with(replay: "Replay", own: BaseException | None) -> bool:
     """Whether the agent ended with the failure that was recorded, where no tap of its own has told of it.
 
     The error of an API that it got again, and then raised, or ended with as it did then; or the same exception.
     """
-    recording = replay.recording
-    if recording.failure is None or replay.past:
+    if replay.past:
         return False
-    event = recording.index.event(recording.failure)
-    if event.type == "model.error":
-        # A run that ended in an error then, and does not now, is mended.
-        return replay.failed and (_own(left) is not None or event.fields["_fixture"].get("ended") != "error")
-    raised = _own(left)
-    told = {"error": str(raised), "exception": {"type": type(raised).__name__}}
-    return raised is not None and _is_same(event, event.type, {"tool_name": event.tool_name} | told)
+    if replay.failed:  # a run that ended in an error then, and does not now, is mended
+        return own is not None or replay.recording.ended != "error"
+    return own is not None and again.raised(replay.recording, own)
 
 
-def _counted(text: str | None) -> str | None:
-    """What counts of an error: figures in it do not, nor ids."""
-    told = Ignoring().error(text)
-    return None if told is None else "".join(each for each in told if not each.isdecimal())
+def expect_all(replay: "Replay", mended: bool = False) -> None:
+    """Raises Miss where the agent ended without having sent all that it had sent.
 
-
-def _exception(payload: dict[str, Any]) -> str | None:
-    """The class of the exception that was recorded, if one was."""
-    exception = payload.get("exception")
-    return str(exception.get("type")) if isinstance(exception, dict) else None
-
-
-def failure_text(recording: Recording, captured: Captured | None = None) -> str:
-    """What failed, where that stands, and the traceback of its tool, if a tap of the agent's has seen it now."""
-    assert recording.failure is not None
-    event = recording.index.event(recording.failure)
-    told = event.fields["_fixture"].get("error")
-    told = told if isinstance(told, dict) else {}
-    what = event.failure or told.get("message") or event.summary()
-    name = event.tool_name or told.get("tool_name")
-    text = f"{name}: {what}" if name else what
-    lines = [visible(text), f"  as recorded at {recording.place(recording.failure)}"]
-    for each in captured.events if captured else []:
-        exception = each["payload"].get("exception")
-        if _is_same(event, each["type"], each["payload"]):
-            if isinstance(exception, dict) and isinstance(exception.get("traceback"), str):
-                lines += [f"  {visible(line)}" for line in exception["traceback"].splitlines()]
-            break
-    return "\n".join(lines)
-
-
-def expect_all(replay: "Replay") -> None:
-    """Raises Miss where the agent ended without having sent all that it had sent."""
-    failure = replay.recording.failure
-    left = [each for each in replay.recording.exchanges if not each.used and each.end != failure]
+    That is the request in which it went on after it failed, too, or another in its place; unless it is known to be
+    `mended`.
+    """
+    __tracebackhide__ = True
+    recording = replay.recording
+    left = [each for each in recording.exchanges if not each.used and each.end != recording.failure]
     if left:
-        places = ", ".join(replay.recording.place(each.start) for each in left[:SHOWN])
-        until = "before it came to what failed" if replay.recording.failure is not None else "early"
-        total = len(replay.recording.exchanges)
+        places = ", ".join(recording.place(each.start) for each in left[:SHOWN])
+        until = "before it came to what failed" if recording.failure is not None else "early"
+        total = len(recording.exchanges)
         raise Miss(f"the agent ended {until}: {len(left)} of {total} recorded requests were not sent: {places}")
+    if recording.behind is not None and not mended and not replay.failed:
+        place = recording.place(recording.behind.start)
+        raise Miss(f"the agent ended where it had failed and gone on: no request came in the place of {place}")

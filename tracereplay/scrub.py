@@ -56,6 +56,8 @@ class Scrubber:
         Its head stays: ids, type and time name nobody, and readers need them.
         """
         line.parse(event)
+        for kind, number in _NUMBERED.findall(event):  # names that are taken
+            self.names[kind.decode()] = max(self.names[kind.decode()], int(number))
         done = self._in_fields(event) if self._fields else event
         head, payload = _behind_head(self._headers(done))
         done = head + self._secrets(payload)
@@ -69,7 +71,8 @@ class Scrubber:
         """What was replaced, by kind and number."""
         if not self.counts:
             return "scrubbed: nothing"
-        kinds = (f"{self.counts[kind]} × {kind} ({self.names[kind]} different)" for kind in sorted(self.counts))
+        different = Counter(kind for kind, _ in self._named.values()) | Counter(logprobs=1)
+        kinds = (f"{self.counts[kind]} × {kind} ({different[kind]} different)" for kind in sorted(self.counts))
         return f"scrubbed: {', '.join(kinds)}"
 
     def _name(self, kind: str, value: Any) -> str:
@@ -86,7 +89,6 @@ class Scrubber:
             hidden = logprobs.hide(payload, self._plainly, credentials.REPLACEMENT)
             if hidden != payload:
                 self.counts["logprobs"] += 1
-                self.names["logprobs"] = 1
             payload = hidden
         pieces, at = list[bytes](), 0
         for start, end, detector in redaction.found(payload):
@@ -187,6 +189,7 @@ class Scrubber:
 
 
 # In valid JSON every quote outside a string begins one. What follows tells whether it is a key.
+_NUMBERED = re.compile(rb"\[scrubbed:([a-z-]+)-([0-9]{1,9})\]")
 _HEAD_KEYS = frozenset(HEAD)
 _STREAMED = re.compile(rb'\{"v":1,"type":"(?:model|http)\.(?:response|error)"')  # what may have chunks
 _IN_KEY = re.compile(rb'[^"\\]{0,200}"\s*:')  # behind a part of an object's key

@@ -31,6 +31,7 @@ _BASES = {
 _USUAL = {"ANTHROPIC_BASE_URL": "", "OPENAI_BASE_URL": "/v1"}
 
 _OF_THE_CONNECTION = {"content-length", "transfer-encoding", "connection", "keep-alive", "trailer", "upgrade"}
+_HEX = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _ABSOLUTE = re.compile(r"\Ahttps?://[^/]*")  # as clients of a proxy write the target
 
 Note = Callable[[dict[str, Any]], object]
@@ -112,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         """The body of the request; None where there is none to be had, which was answered."""
         if "chunked" in self.headers.get("transfer-encoding", "").lower():
             return self._read_chunks()
-        length = self.headers.get("content-length", "0")
+        length = self.headers.get("content-length", "0").strip()
         if not length.isdecimal() or int(length) > MAX_BODY:
             self._refuse(400, "invalid_request_error", f"content-length: {length} is none, or too much")
             return None
@@ -131,10 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         pieces, total = list[bytes](), 0
         while True:
             size = self.rfile.readline(1000).partition(b";")[0].strip()
-            try:
-                length = int(size, 16)
-            except ValueError:
-                length = -1
+            length = int(size, 16) if _HEX.fullmatch(size) else -1
             total += length
             if length < 0 or total > MAX_BODY:
                 self._refuse(400, "invalid_request_error", "the body is not in chunks, or too large")
@@ -212,6 +210,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(raw)))
         self.send_header("x-should-retry", "false")
+        if status == 400:  # what was not read of it must not be taken for the next request
+            self.send_header("connection", "close")
+            self.close_connection = True
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(raw)

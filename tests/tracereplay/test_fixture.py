@@ -112,6 +112,60 @@ def test_it_fails_in_the_same_way_until_the_agent_is_mended(failed: Path) -> Non
     assert rerun(fixture, agent(mended)) is None  # what comes then is not recorded
 
 
+def test_what_differs_each_time_in_an_error_makes_no_difference(failed: Path) -> None:
+    """An address, a time, a folder: the tool fails in the same call, so the agent is not mended."""
+
+    def elsewhere(n: int) -> None:
+        raise ZeroDivisionError(f"division by zero in {object()!r} at {os.urandom(4).hex()}")
+
+    fixture = made(failed)
+    with pytest.raises(Reproduced):
+        rerun(fixture, agent(elsewhere))
+    with pytest.raises(Reproduced):  # the model is told of an error of the same call
+        rerun(made(without_tools(failed), name="again"), agent(elsewhere))
+
+
+def test_the_agents_taps_know_better_than_what_is_sent(failed: Path) -> None:
+    """It tries the tool again by itself, so that what it sends is the same, failed or not."""
+    events = [json.loads(each) for each in failed.read_bytes().splitlines()]
+    (failed_call,) = [each for each in events if each["type"] == "tool.result"]
+    failed_call["payload"] |= {"error": "a fault", "exception": None}
+    sent = next(each for each in events if each["seq"] == 5)
+    sent["payload"]["body"]["messages"][-1]["content"][0] |= {"content": "4.0", "is_error": False}
+    failed.write_bytes(b"".join(json.dumps(each, separators=(",", ":")).encode() + b"\n" for each in events))
+    assert rerun(made(failed, "--at", ":5"), agent(mended)) is None
+
+
+def test_an_agent_that_ends_where_it_went_on_is_not_mended(failed: Path) -> None:
+    def ending() -> None:
+        with anthropic.Anthropic(base_url=NOWHERE) as client:
+            client.messages.create(**ASK, messages=[{"role": "user", "content": "Which number?"}])
+
+    fixture = made(without_tools(failed))
+    with pytest.raises(Miss, match="no request came in the place of"):
+        rerun(fixture, ending)
+
+
+def without_tools(trace_file: Path) -> Path:
+    """The same trace, of an agent that only wrapped its client."""
+    kept = [each for each in trace_file.read_bytes().splitlines(keepends=True) if b'"type":"tool.' not in each]
+    trace_file.write_bytes(b"".join(kept))
+    return trace_file
+
+
+def test_a_failure_that_is_caught_without_rerun_fails_the_test_too(failed: Path) -> None:
+    replay = Replay.load(made(failed), say=quiet)
+    with pytest.raises(Reproduced), replay.install():
+        _quietly(agent(broken))
+
+
+def test_a_moment_that_is_no_error_has_to_be_reached(failed: Path) -> None:
+    fixture = made(failed, "--at", ":4")  # the call of the tool
+    assert rerun(fixture, agent(mended)) is None
+    with pytest.raises(Miss):
+        rerun(fixture, lambda: None)
+
+
 def test_who_swallows_what_stops_it_fails_all_the_same(failed: Path) -> None:
     def swallowing() -> None:
         thread = threading.Thread(target=lambda: _quietly(agent(broken)))
@@ -167,9 +221,7 @@ def test_async_agents_and_groups_of_their_tasks(failed: Path) -> None:
 
 def test_without_a_tap_the_next_request_tells(failed: Path) -> None:
     """Only the client was wrapped: what failed is what the model is told of it."""
-    kept = [each for each in failed.read_bytes().splitlines(keepends=True) if b'"type":"tool.' not in each]
-    failed.write_bytes(b"".join(kept))
-    fixture = made(failed)
+    fixture = made(without_tools(failed))
     with pytest.raises(Reproduced, match="half: division by zero"):
         rerun(fixture, agent(broken))
     assert rerun(fixture, agent(mended)) is None

@@ -293,7 +293,7 @@ def test_of_a_fixture_it_says_whether_the_failure_is_gone(tmp_path: Path) -> Non
         agent = [sys.executable, folder / "agent.py", "--out", tmp_path / "out.jsonl"]
         done = run(tmp_path / "case.jsonl", "--", *agent, folder=tmp_path)
         assert done.returncode == status, done.stderr
-        assert ("failed again" if status else "got past the failure: growth: ZeroDivisionError") in done.stderr
+        assert ("failed again" if status else "the agent got past growth: ZeroDivisionError") in done.stderr
     done = run(tmp_path / "case.jsonl", "--", "true", folder=tmp_path)
     assert done.returncode == 1
 

@@ -105,8 +105,8 @@ def command(
             talk("  --at last -t model.response makes a test of what came before")
             continue
         kept = fixture.part(index, number)
-        requests = sum(each < number and index.type(each) == "model.request" for each in kept)
-        if not requests and index.type(number) != "model.request":
+        requests = sum(each <= number and index.type(each) == "model.request" for each in kept)
+        if not requests:
             lost += 1
             file, row = index.place(number)
             talk(f"trace: {file}:{row}: no request to a model came before this event: there is nothing to replay")

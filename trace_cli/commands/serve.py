@@ -27,6 +27,7 @@ import queue
 import signal
 import subprocess
 import threading
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +101,9 @@ def verdict(replay: "Replay", status: int | None) -> int:
         return 1
     if status is None:
         return 0
-    if replay.past or (replay.failed and status == 0):  # it got the API's error again, and ended well with it
-        talk(f"trace: the agent got past the failure: {replay.failure}")
+    ended_well = replay.failed and status == 0 and replay.recording.ended == "error"  # with the error of the API
+    if replay.past or ended_well:
+        talk(f"trace: the agent got past {replay.failure or 'the last recorded request'}")
         return 0
     if not replay.asked:
         talk("trace: no request came: the agent has to heed ANTHROPIC_BASE_URL or OPENAI_BASE_URL")
@@ -167,6 +169,14 @@ def ran(command: list[str], environment: dict[str, str]) -> int:
         process = subprocess.Popen(command, env=keys | local | os.environ | environment)
     except OSError as error:
         raise TraceError(f"{command[0]}: {error.strerror}") from None
-    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    status = process.wait()  # Ctrl-C is for the command, which has got it too
+    seen: Counter[int] = Counter()
+
+    def passed_on(number: int, frame: object) -> None:
+        seen[number] += 1
+        if number == signal.SIGTERM or seen[number] > 1:  # the first Ctrl-C, the command has got too
+            process.kill() if seen[number] > 2 else process.terminate()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, passed_on)
+    status = process.wait()
     return status if status >= 0 else 128 - status
