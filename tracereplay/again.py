@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from trace_cli import line, message
-from trace_cli.difference import similarity
+from trace_cli.difference import words_of
 from trace_cli.event import Event
 from trace_cli.ignoring import Ignoring
 from trace_cli.text import visible
@@ -13,13 +13,15 @@ from trace_cli.text import visible
 from .asked import Request
 from .recording import Recording
 
+Told = Literal["again", "otherwise", "mended"] | None
+
 _STOPPED = ("Past", "Reproduced", "Miss")  # what ends a rerun, and no failure of the agent's
-ALIKE = 0.5  # the words that two errors have in common, from 0 to 1, where nothing else tells what they are
+ALIKE = 0.5  # the part of the words of an error that another has to have, where nothing else tells what it is
 _ADDRESS = re.compile(r"0x[0-9a-f]{4,}")
 
 
-def told(recording: Recording, events: list[dict[str, Any]], met: bool) -> bool | None:
-    """What the agent's own taps tell: True that it failed again, False that it did not, None nothing of either.
+def told(recording: Recording, events: list[dict[str, Any]], met: bool) -> Told:
+    """What the agent's own taps tell: that it failed again, otherwise, or not; None nothing of that.
 
     `events` are theirs. Of a tool, what became of the same call, by its arguments. `met` says whether an API's
     error that the fixture is about was met again.
@@ -32,8 +34,12 @@ def told(recording: Recording, events: list[dict[str, Any]], met: bool) -> bool 
     ends = [each["payload"] for each in events if each["type"] in ("run.ended", "step.ended")]
     own = [each for each in ends if each.get("error") is not None and _exception(each) not in _STOPPED]
     if event.type == "model.error":
-        return True if met and own and recording.ended == "error" else None
-    return any(_is_same(event, each) for each in own) or None
+        return "again" if met and own and recording.ended == "error" else None
+    if any(_is_same(event, each) for each in own):
+        return "again"
+    same_step = [each for each in ends if event.payload.get("name") == each.get("name")]
+    left = [each for each in same_step if each.get("error") is not None]
+    return "mended" if event.type == "step.ended" and same_step and not left else None
 
 
 def raised(recording: Recording, error: BaseException) -> bool:
@@ -86,7 +92,7 @@ def failure_text(recording: Recording, events: list[dict[str, Any]] | None = Non
     return "\n".join(lines)
 
 
-def _tool_told(recording: Recording, event: Event, events: list[dict[str, Any]]) -> bool | None:
+def _tool_told(recording: Recording, event: Event, events: list[dict[str, Any]]) -> Told:
     index = recording.index
     before = [index.event(each.start) for each in recording.tool_calls]
     calls = [each for each in before if each.run == event.run and each.index < event.index]
@@ -104,7 +110,7 @@ def _tool_told(recording: Recording, event: Event, events: list[dict[str, Any]])
     )
     if end is None:
         return None
-    return False if end.get("error") is None else _is_like(event, end) or None
+    return "mended" if end.get("error") is None else "again" if _is_like(event, end) else "otherwise"
 
 
 def _is_like(event: Event, payload: Mapping[str, Any]) -> bool:
@@ -112,7 +118,8 @@ def _is_like(event: Event, payload: Mapping[str, Any]) -> bool:
     classes = [_exception(event.payload), _exception(payload)]
     if None not in classes:
         return classes[0] == classes[1]
-    return similarity(event.error or "", message.error_text(payload.get("error")) or "") >= ALIKE
+    before, now = words_of(event.error), words_of(message.error_text(payload.get("error")))
+    return (before & now).total() >= ALIKE * before.total()
 
 
 def _call(payload: Mapping[str, Any]) -> bytes:

@@ -45,7 +45,7 @@ def rerun(replay: "Replay", function: Callable[..., Any], args: tuple[Any, ...],
             replay.judging = False
         own, events = _own(left), captured.events
     told = again.told(replay.recording, events, replay.failed)  # which knows better than what was sent
-    if told or (told is None and (replay.reproduced or _is_left_with(replay, own))):
+    if told == "again" or (told is None and (replay.reproduced or _is_left_with(replay, own))):
         raise Reproduced(again.failure_text(replay.recording, events)) from own
     replay.reproduced = False
     _expect_no_miss(replay)
@@ -55,8 +55,10 @@ def rerun(replay: "Replay", function: Callable[..., Any], args: tuple[Any, ...],
                 f"Another failure than the recorded one, which is {again.failure_text(replay.recording)}"
             )
         raise left
+    if told == "otherwise":
+        raise Miss(f"the same call failed, and otherwise than recorded: {again.failure_text(replay.recording)}")
     if not replay.past and left is None:
-        expect_all(replay, mended=told is False)
+        expect_all(replay, mended=told == "mended")
     return value
 
 
