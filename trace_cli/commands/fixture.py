@@ -8,7 +8,7 @@ test_NAME.py runs the agent again, answered from that file: it fails as long as 
 and passes once the agent gets past it. Their names are printed.
 
 --agent MODULE:FUNCTION says what starts the agent; without it, the test has a place for that. An event that is no
-error makes a test that the agent still makes the same requests: `--at last` of a run that went well.
+error makes a test that the agent still gets there by the same requests: `--at last` of a run that went well.
 
 Exit status: 0 made; 1 there is no such event; 2 trouble, as files that are there already.
 
