@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from functools import wraps
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, AnyStr
 
 import click
 
@@ -86,9 +86,14 @@ def anchor(text: str) -> str:
 
 def regex(text: str) -> re.Pattern[bytes]:
     """A regular expression over the bytes of a line."""
+    return compiled(text.encode("utf-8", "surrogateescape"), text)
+
+
+def compiled(pattern: AnyStr, text: str) -> re.Pattern[AnyStr]:
+    """A regular expression, of bytes or of text, that was typed as `text`."""
     try:
         with warnings.catch_warnings(action="ignore", category=FutureWarning):  # [[a]: what it means today
-            return re.compile(text.encode("utf-8", "surrogateescape"))
+            return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise click.BadParameter(f"{text!r}: {error}") from None
 
@@ -240,7 +245,7 @@ _AROUND: tuple[Any, ...] = (
 
 def around(shell: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options of a question about a moment: `at` and `size`."""
-    return _add(_AROUND, shell)
+    return add(_AROUND, shell)
 
 
 def selecting(shell: Callable[..., Any]) -> Callable[..., Any]:
@@ -251,7 +256,7 @@ def selecting(shell: Callable[..., Any]) -> Callable[..., Any]:
         given = {name: options.pop(name) for name in Selection._fields if name in options}
         return shell(selection=Selection(**given), **options)
 
-    return _add(_SELECTION, gathered)
+    return add(_SELECTION, gathered)
 
 
 def viewing(shell: Callable[..., Any]) -> Callable[..., Any]:
@@ -266,7 +271,7 @@ def viewing(shell: Callable[..., Any]) -> Callable[..., Any]:
         on_output = colored and (terminal or color == "always")
         return shell(view=View(pretty, on_output, pretty and terminal, colored), **options)
 
-    return _add(_VIEW, gathered)
+    return add(_VIEW, gathered)
 
 
 _REPLAY: tuple[Any, ...] = (
@@ -297,10 +302,11 @@ def replaying(shell: Callable[..., Any]) -> Callable[..., Any]:
         names = ("run", "match", "ignore", "pace", "repeat")
         return shell(options={name: given.pop(name) for name in names}, **given)
 
-    return _add(_REPLAY, gathered)
+    return add(_REPLAY, gathered)
 
 
-def _add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., Any]:
+def add(options: tuple[Any, ...], shell: Callable[..., Any]) -> Callable[..., Any]:
+    """A shell with options added, in their order."""
     for option in reversed(options):
         shell = option(shell)
     return shell

@@ -1,7 +1,6 @@
 """The options that say what is scrubbed besides secrets, and what they become."""
 
 import re
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +24,7 @@ def field(text: str) -> "Find":
 
 def pattern(text: str) -> re.Pattern[str]:
     """A regular expression over texts."""
-    try:
-        with warnings.catch_warnings(action="ignore", category=FutureWarning):  # [[a]: what it means today
-            return re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise click.BadParameter(f"{text!r}: {error}") from None
+    return params.compiled(text, text)
 
 
 _OPTIONS = (
@@ -54,6 +49,4 @@ _OPTIONS = (
 
 def scrubbing(shell: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options; the shell gets them as `fields` and `patterns`."""
-    for option in reversed(_OPTIONS):
-        shell = option(shell)
-    return shell
+    return params.add(_OPTIONS, shell)

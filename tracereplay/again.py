@@ -87,7 +87,7 @@ def failure_text(recording: Recording, events: list[dict[str, Any]] | None = Non
         exception = each["payload"].get("exception")
         if each["type"] == event.type and _is_same(event, each["payload"]):
             if isinstance(exception, dict) and isinstance(exception.get("traceback"), str):
-                lines += [f"  {visible(line)}" for line in exception["traceback"].splitlines()]
+                lines += [f"  {visible(row)}" for row in exception["traceback"].splitlines()]
             break
     return "\n".join(lines)
 

@@ -33,6 +33,11 @@ class Answer:
     stream: bool = False
 
     @property
+    def breaks(self) -> bool:
+        """Whether it ends in an error, behind all pieces."""
+        return self.failure is not None and self.failure[0] != "cut"
+
+    @property
     def body(self) -> bytes:
         """All of it."""
         return b"".join(piece for _, piece in self.pieces)

@@ -9,9 +9,10 @@ from trace_cli.index import Index, Run
 from trace_cli.line import dump, parse, splice
 from trace_cli.text import visible
 
-_REQUESTS = ("model.request", "http.request")
-_KEPT = (*_REQUESTS, "tool.called", "run.started")
-_ENDS = ("model.response", "model.error", "http.response", "http.error", "tool.result")
+from .recording import ENDS, REQUESTS
+
+_KEPT = (*REQUESTS, "tool.called", "run.started")
+_ENDS = (*ENDS, "tool.result")
 _NAME = 60  # characters of a name
 _PLACE = """def agent():
     raise NotImplementedError("start the agent here, as it was started")
@@ -90,9 +91,12 @@ def _parent(index: Index, run: Run) -> object:
     return first.payload.get("parent_run_id") if first.type == "run.started" else None
 
 
-def lines(index: Index, anchor: int, scrubbed: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    """The events of that part as lines, scrubbed; the one that it is about says so, if it is an error."""
-    for number in part(index, anchor):
+def lines(index: Index, anchor: int, kept: list[int], scrubbed: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """The events of that part, `kept`, as lines, scrubbed; the one that it is about says so.
+
+    That is an error, or where the run is cut, as requests come after it.
+    """
+    for number in kept:
         raw = scrubbed(index.raw(number))
         error = index.errors.get(number)
         if number == anchor and (error is not None or _goes_on(index, anchor)):

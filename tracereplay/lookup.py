@@ -34,9 +34,8 @@ class Lookup:
         self._again = again
         self._repeat = repeat
         self._rows: dict[bytes, _Row] = defaultdict(_Row)
-        self._hidden: dict[bytes, list[Recorded]] = defaultdict(
-            list
-        )  # those with something hidden, by their shape
+        # Those with something hidden, by their shape.
+        self._hidden: dict[bytes, list[Recorded]] = defaultdict(list)
         self.all: list[Recorded] = []
         self.unanswered: dict[bytes, Recorded] = {}
         self.paths: set[str] = set()  # of the requests

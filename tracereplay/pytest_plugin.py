@@ -106,11 +106,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _mode(config: pytest.Config) -> str:
     mode: str = config.getoption("--trace-mode")
-    return (
-        "replay"
-        if mode == "record-missing" and os.environ.get("CI", "").lower() not in ("", "0", "false")
-        else mode
-    )
+    in_ci = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    return "replay" if mode == "record-missing" and in_ci else mode
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,8 +13,8 @@ from .asked import Asked, Redact, request, tool_call
 
 FIXTURE = b'"_fixture":'  # the key of the event that a fixture was made for: {"error": its `_error`}
 _TAIL = 4096  # bytes of a line that hold this key, the last one
-_REQUESTS = ("model.request", "http.request")
-_ENDS = ("model.response", "model.error", "http.response", "http.error")
+REQUESTS = ("model.request", "http.request")
+ENDS = ("model.response", "model.error", "http.response", "http.error")
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +83,11 @@ class Recording:
             if each.problem is not None:
                 say(f"{self.place(each.start)}: this request is left out: {each.problem}")
 
+    @property
+    def unsent(self) -> list[Recorded]:
+        """The requests that were not sent again, but for that which failed: it may be another now."""
+        return [each for each in self.exchanges if not each.used and each.end != self.failure]
+
     def place(self, number: int) -> str:
         """Where an event stands, for a message."""
         file, row = self.index.place(number)
@@ -104,7 +109,7 @@ class Recording:
             self.cut, self.ended = number, told.get("ended")
             self.failure = number if told.get("error") is not None else None
         key = (event.run, event.call_id or "")
-        if event.type in _REQUESTS:
+        if event.type in REQUESTS:
             asked = request(event.payload, self.redact)
             if isinstance(asked, str):
                 say(f"{event.file}:{event.line}: this request is left out: {asked}")
@@ -119,7 +124,7 @@ class Recording:
             recorded = self._open[key] = Recorded(number)
             self.tool_calls.append(recorded)
             found(recorded, tool_call(event.payload, self.redact))
-        elif event.type in _ENDS or event.type == "tool.result":
+        elif event.type in ENDS or event.type == "tool.result":
             ended = self._open.pop(key, None)
             if ended is not None:
                 ended.end = number

@@ -45,7 +45,14 @@ class Replay:
     """
 
     def __init__(
-        self, recording: Recording, lookup: Lookup, matching: Matching, mode: str, pace: bool, path: str
+        self,
+        recording: Recording,
+        lookup: Lookup,
+        matching: Matching,
+        mode: str,
+        pace: bool,
+        path: str,
+        say: Callable[[str], object],
     ) -> None:
         self.recording = recording
         self.mode = mode
@@ -56,12 +63,12 @@ class Replay:
         self.past = False  # a fixture: the agent has got past the failure that it was made for
         self.reproduced = False  # it has failed in the same way
         self.judging = False  # that is being found out
-        self.say: Callable[[str], object] = talk
         self._lookup = lookup
         self._matching = matching
         self.paths = lookup.paths
         """The paths of the recorded requests."""
         self._path = path
+        self._say = say
         self._tools: set[str] = set()
         self._tap: Tap | None = None
         self._lock = threading.Lock()
@@ -121,9 +128,7 @@ class Replay:
                     f"{', '.join(names)}: there is no request in it that could be replayed",
                     "a trace that agenttap recorded has them: trace types FILE",
                 )
-        made = cls(recording, lookup, matching, mode, pace, os.fspath(path))
-        made.say = say
-        return made
+        return cls(recording, lookup, matching, mode, pace, os.fspath(path), say)
 
     # --- what is answered --------------------------------------------------------------------------------------
 
@@ -234,7 +239,7 @@ class Replay:
         if self._tap is not None:
             self._tap.close()
         for each in self.report():
-            self.say(each)
+            self._say(each)
         self.recording.index.let_go()
 
     def report(self) -> list[str]:
@@ -319,7 +324,7 @@ class Replay:
         recorded = self._lookup.take(asked)
         if recorded is not None:
             return recorded
-        if self.recording.cut and isinstance(asked, Request):
+        if self.recording.cut is not None and isinstance(asked, Request):
             self._judge(asked)
         if self.mode == "record-missing":
             return None
@@ -330,7 +335,7 @@ class Replay:
         recording, behind = self.recording, self.recording.behind
         if behind is not None and self._lookup.same(asked, behind):
             self.reproduced = True
-        elif not self.judging or self.mode != "replay" or not self._is_behind():
+        elif not self.judging or self.mode != "replay" or self.recording.unsent:
             return
         elif behind is not None:
             before = recording.asked(behind)
@@ -346,11 +351,6 @@ class Replay:
             return None
         before = self.recording.asked(recorded)
         return None if isinstance(before, Request) and before.streams == asked.streams else asked.streams
-
-    def _is_behind(self) -> bool:
-        """Whether all was asked that had been before the failure; what failed may be asked otherwise now."""
-        failure = self.recording.failure
-        return all(each.used or each.end == failure for each in self.recording.exchanges)
 
     def _missed(self, text: str) -> Miss:
         self.misses.append(text)

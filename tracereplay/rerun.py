@@ -58,7 +58,7 @@ def rerun(replay: "Replay", function: Callable[..., Any], args: tuple[Any, ...],
     if told == "otherwise":
         raise Miss(f"the same call failed, and otherwise than recorded: {again.failure_text(replay.recording)}")
     if not replay.past and left is None:
-        expect_all(replay, mended=told == "mended")
+        _expect_all(replay, mended=told == "mended")
     return value
 
 
@@ -111,7 +111,7 @@ def _is_left_with(replay: "Replay", own: BaseException | None) -> bool:
     return own is not None and again.raised(replay.recording, own)
 
 
-def expect_all(replay: "Replay", mended: bool = False) -> None:
+def _expect_all(replay: "Replay", mended: bool = False) -> None:
     """Raises Miss where the agent ended without having sent all that it had sent.
 
     That is the request in which it went on after it failed, too, or another in its place; unless it is known to be
@@ -119,8 +119,7 @@ def expect_all(replay: "Replay", mended: bool = False) -> None:
     """
     __tracebackhide__ = True
     recording = replay.recording
-    left = [each for each in recording.exchanges if not each.used and each.end != recording.failure]
-    if left:
+    if left := recording.unsent:
         places = ", ".join(recording.place(each.start) for each in left[:SHOWN])
         until = "before it came to what failed" if recording.failure is not None else "early"
         total = len(recording.exchanges)

@@ -55,10 +55,10 @@ class Scrubber:
 
         Its head stays: ids, type and time name nobody, and readers need them.
         """
-        line.parse(event)
+        parsed = line.parse(event)
         for kind, number in _NUMBERED.findall(event):  # names that are taken
             self.names[kind.decode()] = max(self.names[kind.decode()], int(number))
-        done = self._in_fields(event) if self._fields else event
+        done = self._in_fields(event, parsed) if self._fields else event
         head, payload = _behind_head(self._headers(done))
         done = head + self._secrets(payload)
         for pattern in self._patterns:
@@ -143,10 +143,9 @@ class Scrubber:
         if not hidden:
             return event
         tree = {"payload": {"headers": dict.fromkeys(hidden)}}
-        return _replaced(event.decode("utf-8", "surrogatepass"), tree, lambda text: self._leaves(text, "header"))
+        return _replaced(_decoded(event), tree, lambda text: self._leaves(text, "header"))
 
-    def _in_fields(self, event: bytes) -> bytes:
-        parsed = line.parse(event)
+    def _in_fields(self, event: bytes, parsed: Any) -> bytes:
         tree: Tree = {}
         for number, find in enumerate(self._fields):
             for path in find(parsed):
@@ -155,7 +154,7 @@ class Scrubber:
                     _plant(tree, path)
         if not tree:
             return event
-        return _replaced(event.decode("utf-8", "surrogatepass"), tree, lambda text: self._leaves(text, "field"))
+        return _replaced(_decoded(event), tree, lambda text: self._leaves(text, "field"))
 
     def _leaves(self, text: str, kind: str) -> bytes:
         """A JSON value with each text, number and boolean in it replaced."""

@@ -6,7 +6,6 @@ import re
 import select
 import socket
 import struct
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,7 @@ from .answer import Answer
 from .nearest import Miss
 from .replay import Replay
 from .rerun import Past, Reproduced
+from .transport import Pause, wait
 
 HOST = "127.0.0.1"
 BACKLOG = 1024  # connections that may wait for being accepted
@@ -148,17 +148,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.readline(10)
 
     def _send(self, found: Answer) -> None:
-        start, pace = time.monotonic(), self.server.replay.pace
-
-        def pause(moment: float) -> None:
-            if pace and (left := start + moment - time.monotonic()) > 0:
-                time.sleep(left)
-
+        pause = Pause(found, self.server.replay.pace)
         if found.status is None:
-            pause(found.took)
+            wait(pause.until(found.took))
             self._fail(found)
         elif not found.stream and found.failure is None:
-            pause(found.took)
+            wait(pause.until(found.took))
             body = found.body
             self._begin(found, [("content-length", str(len(body)))])
             self.wfile.write(self._head() + (b"" if self.command == "HEAD" else body))
@@ -166,16 +161,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._begin(found, [("transfer-encoding", "chunked")])
             waiting = [self._head()]
             for moment, piece in found.pieces:
-                if pace:
+                if self.server.replay.pace:
                     self.wfile.write(b"".join(waiting))
                     waiting = []
-                    pause(moment)
+                    wait(pause.until(moment))
                 if piece:
                     waiting.append(b"%x\r\n%b\r\n" % (len(piece), piece))
-            whole = found.failure is None or found.failure[0] == "cut"
-            self.wfile.write(b"".join([*waiting, b"0\r\n\r\n" if whole else b""]))
-            if not whole:
-                pause(found.took)
+            self.wfile.write(b"".join([*waiting, b"" if found.breaks else b"0\r\n\r\n"]))
+            if found.breaks:
+                wait(pause.until(found.took))
                 self._fail(found)
 
     def _begin(self, found: Answer, more: list[tuple[str, str]]) -> None:
@@ -196,9 +190,8 @@ class _Handler(BaseHTTPRequestHandler):
         assert found.failure is not None
         self.close_connection = True
         if found.failure[0] in ("timeout", "cancelled"):
-            select.select(
-                [self.connection], [], [], min(found.took + 1, _HOLD)
-            )  # it is readable once it is closed
+            # It is readable once the client has closed it.
+            select.select([self.connection], [], [], min(found.took + 1, _HOLD))
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
 

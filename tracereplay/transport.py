@@ -40,9 +40,9 @@ class SyncReplay(Before):  # type: ignore[misc]  # mypy does not see agenttap
         found = replay.answer(request.method, str(request.url), body)
         if found is None:
             return SyncTransport(replay.recorder, self._inner).handle_request(request)
-        pause = _Pause(found, replay.pace)
+        pause = Pause(found, replay.pace)
         if found.status is None:
-            _wait(pause.until(found.took))
+            wait(pause.until(found.took))
             raise _error(request, found)
         return _response(request, found, "SyncByteStream", _sync_body(request, found, pause))
 
@@ -74,7 +74,7 @@ class AsyncReplay(Before):  # type: ignore[misc]  # as above
         found = replay.answer(request.method, str(request.url), body)
         if found is None:
             return await AsyncTransport(replay.recorder, self._inner).handle_async_request(request)
-        pause = _Pause(found, replay.pace)
+        pause = Pause(found, replay.pace)
         if found.status is None:
             await _sleep(pause.until(found.took))
             if _is_left(found):  # whoever waited gave up at some time: let that happen again
@@ -90,7 +90,7 @@ class AsyncReplay(Before):  # type: ignore[misc]  # as above
         return await self._inner.__aexit__(*args)
 
 
-class _Pause:
+class Pause:
     """How long to wait for the recorded moments of an answer, if it is to have the recorded pace."""
 
     def __init__(self, answer: Answer, pace: bool) -> None:
@@ -102,7 +102,8 @@ class _Pause:
         return max(0.0, self._start + moment - time.perf_counter()) if self._pace else 0.0
 
 
-def _wait(seconds: float) -> None:
+def wait(seconds: float) -> None:
+    """Sleep so long, in code that is not async."""
     if seconds > 0:  # else it would take a tenth of a millisecond all the same
         time.sleep(seconds)
 
@@ -144,23 +145,23 @@ class _Body:
         await self._pieces.aclose()
 
 
-def _sync_body(request: Any, answer: Answer, pause: _Pause) -> Iterator[bytes]:
+def _sync_body(request: Any, answer: Answer, pause: Pause) -> Iterator[bytes]:
     for moment, piece in answer.pieces:
-        _wait(pause.until(moment))
+        wait(pause.until(moment))
         yield piece
-    _wait(pause.until(answer.took))
-    if answer.failure is not None and answer.failure[0] != "cut":
+    wait(pause.until(answer.took))
+    if answer.breaks:
         raise _error(request, answer)
 
 
-async def _async_body(request: Any, answer: Answer, pause: _Pause) -> AsyncIterator[bytes]:
+async def _async_body(request: Any, answer: Answer, pause: Pause) -> AsyncIterator[bytes]:
     for moment, piece in answer.pieces:
         await _sleep(pause.until(moment))
         yield piece
     await _sleep(pause.until(answer.took))
     if _is_left(answer):  # whoever read on gave up at some time: let that happen again
         await _sleep(answer.took + _PATIENCE)
-    if answer.failure is not None and answer.failure[0] != "cut":
+    if answer.breaks:
         raise _error(request, answer)
 
 

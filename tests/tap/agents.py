@@ -16,12 +16,27 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
+import pytest
 from fakeapi import MESSAGE, STREAM, Reply, Server, plain, sse
 
 KEY = "sk-ant-api03-" + "A1b2C3d4" * 8
 HI = [{"role": "user", "content": "Hi"}]
+
+
+@contextmanager
+def quick(no_certificates: Path) -> Iterator[None]:
+    """Collecting garbage looks at what is new only, and no client reads certificates: the folder has none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(no_certificates))
+        gc.collect()
+        gc.freeze()
+        yield
+        gc.unfreeze()
+
 
 # --- the APIs --------------------------------------------------------------------------------------------------
 

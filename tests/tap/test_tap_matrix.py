@@ -1,13 +1,12 @@
 """Every scenario, for every SDK and back end: the agent sees no difference, and the trace holds each call."""
 
-import gc
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from agents import KEY, Agent, Way, play, ways
+from agents import KEY, Agent, Way, play, quick, ways
 from agenttap import Tap
 from scenarios import SCENARIOS, Call
 from traced import Trace
@@ -17,14 +16,8 @@ PLAYS = [(name, way) for name, (_, fits) in SCENARIOS.items() for way in ways() 
 
 @pytest.fixture(scope="module", autouse=True)
 def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Collecting garbage looks at what is new only, and no client reads certificates."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SSL_CERT_FILE", raising=False)
-        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("none")))
-        gc.collect()
-        gc.freeze()
+    with quick(tmp_path_factory.mktemp("none")):
         yield
-        gc.unfreeze()
 
 
 @pytest.mark.parametrize(("name", "way"), PLAYS, ids=[f"{name}-{way}" for name, way in PLAYS])

@@ -1,6 +1,5 @@
 """The servers and SDK clients of the tap's tests are those of the replay's too."""
 
-import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +8,13 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tap"))
 
+from agents import quick
+
 
 @pytest.fixture(scope="module", autouse=True)
 def fast(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Collecting garbage looks at what is new only, and no client reads certificates."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SSL_CERT_FILE", raising=False)
-        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("none")))
-        gc.collect()
-        gc.freeze()
+    with quick(tmp_path_factory.mktemp("none")):
         yield
-        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -114,7 +114,7 @@ def command(
         wanted = name or fixture.name(index, number)
         used[wanted] = used.get(wanted, 0) + 1
         unique = wanted if used[wanted] == 1 else f"{wanted}-{used[wanted]}"
-        lines = list(fixture.lines(index, number, scrubber.scrubbed))
+        lines = list(fixture.lines(index, number, kept, scrubber.scrubbed))
         about = Event(lines[kept.index(number)])
         _write(Path(folder), unique, lines, fixture.test(unique, about, requests, agent), force)
         if not agent:
